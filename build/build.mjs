@@ -1,11 +1,14 @@
 // Builds dist/: the numbered SQL is inlined first, since bundlers lose files that are read at run time.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+// What a deleted source left behind must not be packed.
+if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true })
 
 const migrations = readdirSync(join(root, 'sql'))
   .filter((file) => /^\d{4}_[a-z0-9-]+\.sql$/.test(file))

@@ -149,7 +149,6 @@ export interface TrailStore {
 
 /** A whole store: what `store/` gives to the wiring. */
 export interface Store {
-  readonly engine: 'postgres' | 'pglite'
   readonly lookups: KeyLookup
   readonly keys: KeyStore
   readonly trail: TrailStore

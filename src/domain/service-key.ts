@@ -92,12 +92,33 @@ export function startOfToken(token: string): string {
 }
 
 /**
- * Whether a text holds something of a token's form under one of the prefixes, checksum right or not: such a
+ * Finds what has a token's form under one of the prefixes, checksum right or not, percent-encoded or not: such a
  * text must not be logged or forwarded.
  */
-export function tokenScanner(prefixes: readonly string[]): (text: string) => boolean {
-  const pattern = new RegExp(`(?:${prefixes.join('|')})_[0-9A-Za-z]{${bodyLength}}`)
-  return (text) => pattern.test(text)
+export interface TokenScanner {
+  found(text: string): boolean
+  /** The text with each of them cut down to its prefix. */
+  mask(text: string): string
+}
+
+export function createTokenScanner(prefixes: readonly string[]): TokenScanner {
+  const form = `(${prefixes.join('|')})_[0-9A-Za-z]{${bodyLength}}`
+  const pattern = new RegExp(form)
+  const everywhere = new RegExp(form, 'g')
+  return {
+    found: (text) => pattern.test(text) || pattern.test(decodeEscapes(text)),
+    mask(text) {
+      if (pattern.test(text)) return text.replace(everywhere, '$1_[masked]')
+      const decoded = decodeEscapes(text)
+      return pattern.test(decoded) ? decoded.replace(everywhere, '$1_[masked]') : text
+    },
+  }
+}
+
+/** Percent escapes one by one, also where they are no valid UTF-8: all of a token is ASCII. */
+function decodeEscapes(text: string): string {
+  if (!text.includes('%')) return text
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }
 
 function base62(value: bigint, length: number): string {

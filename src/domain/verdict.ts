@@ -21,10 +21,10 @@ export interface Allowed {
   /** Epoch milliseconds after which the credential is dead by itself. */
   endsAt: number
   /**
-   * Judges key and lease once more, right before dispatch, without I/O: null, or the reason to refuse after
-   * all.
+   * Judges key and lease once more, right before dispatch: null, or the reason to refuse after all. Without I/O
+   * unless the key changed or the lease ran out since the verdict.
    */
-  recheck: () => Reason | null
+  recheck: () => Promise<Reason | null>
 }
 
 export interface Refused {

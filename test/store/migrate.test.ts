@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Database } from '../../src/store/database.ts'
+import { checkSchema, migrate } from '../../src/store/migrate.ts'
+import { migrations } from '../../src/store/migrations.gen.ts'
+import { openPgliteDatabase } from '../../src/store/pglite.ts'
+import { openPostgresDatabase } from '../../src/store/postgres.ts'
+import { inSchema } from '../../src/store/schema.ts'
+import { startPostgres } from './postgres-server.ts'
+import type { PostgresServer } from './postgres-server.ts'
+
+const first = {
+  number: 1,
+  name: 'first',
+  sql: 'CREATE TABLE postern.one (id integer); INSERT INTO postern.one VALUES (1)',
+}
+const second = { number: 2, name: 'second', sql: 'CREATE TABLE postern.two (id integer)' }
+const broken = { number: 3, name: 'broken', sql: 'CREATE TABLE postern.three (id integer); SELECT 1/0' }
+
+let server: PostgresServer
+let directory: string
+beforeAll(async () => {
+  server = await startPostgres()
+  directory = await mkdtemp(join(tmpdir(), 'postern-migrate-'))
+})
+afterAll(async () => {
+  await server.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+const engines: [string, () => Promise<Database>][] = [
+  ['Postgres', async () => openPostgresDatabase({ connectionString: await server.createDatabase() })],
+  ['PGlite', () => Promise.resolve(openPgliteDatabase({ directory: join(directory, 'pglite') }))],
+]
+
+describe.each(engines)('migrations on %s', (_, open) => {
+  let raw: Database
+  let schemas = 0
+  beforeAll(async () => {
+    raw = await open()
+  })
+  afterAll(() => raw.close())
+
+  function fresh() {
+    const schema = `schema_${++schemas}`
+    const database = inSchema(raw, schema)
+    return {
+      apply: (...list: (typeof first)[]) => migrate(database, schema, list),
+      check: (...list: (typeof first)[]) => checkSchema(database, list),
+      tables: async () =>
+        (
+          await raw.query<{ name: string }>(
+            'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 ORDER BY 1',
+            [schema],
+          )
+        ).map(({ name }) => name),
+    }
+  }
+
+  test('are applied once, in order, and only those that are missing', async () => {
+    const { apply, check, tables } = fresh()
+    expect(await apply(first)).toEqual([1])
+    expect(await apply(second, first)).toEqual([2])
+    expect(await apply(first, second)).toEqual([])
+    await check(first, second)
+    expect(await tables()).toEqual(['migrations', 'one', 'two'])
+  })
+
+  test('are applied all or none', async () => {
+    const { apply, tables } = fresh()
+    await expect(apply(first, second, broken)).rejects.toMatchObject({ sqlState: '22012' })
+    expect(await tables()).toEqual(['migrations'])
+  })
+
+  test('of a newer version are refused by an older one, which says what to do', async () => {
+    const { apply, check } = fresh()
+    await apply(first, second)
+    for (const refused of [apply(first), check(first)])
+      await expect(refused).rejects.toMatchObject({
+        code: 'schema_newer',
+        message: expect.stringContaining('upgrade Postern'),
+      })
+  })
+
+  test('that are missing, older or changed are told apart, and nothing is done about them', async () => {
+    const { apply, check, tables } = fresh()
+    await expect(check(first)).rejects.toMatchObject({
+      code: 'schema_missing',
+      message: expect.stringContaining('postern migrate'),
+    })
+    expect(await tables()).toEqual([])
+    await apply(first)
+    await expect(check(first, second)).rejects.toMatchObject({
+      code: 'schema_older',
+      message: expect.stringContaining('postern migrate'),
+    })
+    const changed = { ...first, sql: `${first.sql} ` }
+    for (const refused of [apply(changed, second), check(changed)])
+      await expect(refused).rejects.toMatchObject({ code: 'schema_changed' })
+    expect(await tables()).toEqual(['migrations', 'one'])
+  })
+
+  test('of this version stand in any schema, several in one database', async () => {
+    const schema = `schema_${++schemas}`
+    for (const name of [schema, `${schema}_b`]) {
+      const database = inSchema(raw, name)
+      expect(await migrate(database, name, migrations)).toEqual(migrations.map(({ number }) => number))
+      await checkSchema(database, migrations)
+    }
+  })
+})
+
+test('of several nodes that start at once, each migration is applied by one', async () => {
+  for (let round = 0; round < 4; round++) {
+    const connectionString = await server.createDatabase()
+    const nodes = Array.from({ length: 5 }, () => openPostgresDatabase({ connectionString }))
+    const applied = await Promise.all(
+      nodes.map((node) => migrate(inSchema(node, 'postern'), 'postern', [first, second])),
+    )
+    expect(applied.flat().sort((a, b) => a - b)).toEqual([1, 2])
+    await Promise.all(nodes.map((node) => node.close()))
+  }
+})

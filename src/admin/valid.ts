@@ -1,0 +1,55 @@
+import type { MiddlewareHandler } from 'hono'
+import { validator } from 'hono-openapi'
+import type { z } from 'zod'
+import { RequestRefused } from './problem.ts'
+
+/** Anything else would be read as an empty object by the validator. */
+export const jsonOnly: MiddlewareHandler = async (c, next) => {
+  const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json')
+    throw new RequestRefused(415, 'media_type_refused', 'Send the body as application/json.')
+  await next()
+}
+
+/** Checks the JSON body against a schema. */
+export function body<Schema extends z.ZodType>(schema: Schema) {
+  return validator('json', schema, refuseInvalid)
+}
+
+/** Checks the query against a schema. */
+export function query<Schema extends z.ZodType>(schema: Schema) {
+  return validator('query', schema, refuseInvalid)
+}
+
+/** What keys will be able to hold, and nothing enforces yet. */
+const laterFields = new Set(['tools', 'tool', 'addresses', 'address', 'rate', 'grants'])
+
+interface Issue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+function refuseInvalid(result: { success: boolean; error?: readonly Issue[] }): void {
+  const issue = result.error?.[0]
+  if (result.success || issue === undefined) return
+  const unknown: unknown = Reflect.get(issue, 'keys')
+  const name: unknown = Array.isArray(unknown) ? unknown[0] : undefined
+  if (typeof name === 'string' && laterFields.has(name))
+    throw new RequestRefused(
+      400,
+      'option_not_enforced',
+      `${name} is not enforced yet, so it is refused.`,
+      name,
+    )
+  // The name comes from the caller: it is not repeated, as it may be anything.
+  if (name !== undefined)
+    throw new RequestRefused(400, 'field_unknown', 'There is a field that is not known here.')
+  const part = issue.path?.[0]
+  const field = part === undefined ? undefined : String(typeof part === 'object' ? part.key : part)
+  throw new RequestRefused(
+    400,
+    'field_invalid',
+    `${field ?? 'The body'} is missing or not of the right form.`,
+    field,
+  )
+}

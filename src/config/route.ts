@@ -1,0 +1,151 @@
+import { z } from 'zod'
+import type { CredentialKind } from '../domain/verdict.ts'
+import { byteCount, duration, refuse, text } from './values.ts'
+
+/** One route: which requests it takes, what they must prove, and where they go. */
+export interface Route {
+  /** As it was written: its name in logs, metrics and messages. */
+  path: string
+  /** `exact`: the whole path is `value`. `prefix`: the path begins with `value`, which ends in `/`. */
+  match: { kind: 'exact' | 'prefix'; value: string }
+  mcp: boolean
+  /** The credential kinds that open it; empty exactly where `public` is true. */
+  accepts: readonly CredentialKind[]
+  public: boolean
+  upstream: {
+    /** `http://host:port`, as undici takes it. */
+    origin: string
+    /** The path that is called; null: the request's own path goes on as it came. */
+    path: string | null
+  }
+  bodyLimitBytes: number
+  /** What happens to its calls while the trail can't be committed. */
+  trailMode: 'strict' | 'spool'
+  /** How long the backend has for the head of its answer. */
+  timeoutMs: number
+}
+
+/** The limits of a route in its settings, and what it takes where they are left out. */
+export type RouteDefaults = Pick<Route, 'bodyLimitBytes' | 'trailMode' | 'timeoutMs'>
+
+const kinds: readonly string[] = ['service-key', 'jwt', 'session'] satisfies CredentialKind[]
+const pathRight =
+  'must be a path such as "/mcp", or everything under one such as "/api/*"; no %, ;, //, . or .. segments'
+const upstreamRight =
+  'must be an http or https URL without user, query or fragment, such as "http://127.0.0.1:3000"'
+const prefixUpstreamRight =
+  'must have no path on a route that ends in /*: such a route forwards the path as it came, so the path would be lost'
+
+const credentialKind = z.enum(['service-key'], {
+  error: ({ input }) =>
+    typeof input === 'string' && kinds.includes(input)
+      ? 'is not available in this version; "service-key" is'
+      : 'must be "service-key"',
+})
+
+const path = text(pathRight).refine(
+  (value) =>
+    /^\/(?:[A-Za-z0-9._~!$&'()+,=:@-]+(?:\/|$))*(?:\*$)?$/.test(value) &&
+    !value.split('/').some((segment) => segment === '.' || segment === '..') &&
+    (!value.includes('*') || value.endsWith('/*')),
+  { error: pathRight },
+)
+
+const upstream = text(upstreamRight).transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : null
+  if (url === null || !/^https?:\/\/[^/]/i.test(value)) return refuse(context, upstreamRight)
+  if (url.username || url.password || /[?#\\\s]/.test(value)) return refuse(context, upstreamRight)
+  // As in nginx, "http://host" has no path and "http://host/" has the path "/".
+  const written = value.slice(value.indexOf('://') + 3)
+  const writtenPath = written.includes('/') ? written.slice(written.indexOf('/')) : null
+  if (writtenPath !== null && writtenPath !== url.pathname) return refuse(context, upstreamRight)
+  return { origin: url.origin, path: writtenPath }
+})
+
+const accepts = z
+  .array(credentialKind, { error: 'must be a list of credential kinds, such as ["service-key"]' })
+  .min(1, { error: 'must name at least one credential kind; a route for everyone says public: true' })
+
+const flag = z.boolean({ error: 'must be true or false' })
+
+/** What becomes of calls while the trail can't be committed: refused, or recorded on disk first. */
+export const trailMode = z.enum(['strict', 'spool'], { error: 'must be "strict" or "spool"' })
+
+/** The settings of one route. */
+export const routeSettings = z
+  .strictObject(
+    {
+      path,
+      mcp: flag.optional(),
+      accepts: accepts.optional(),
+      public: flag.optional(),
+      upstream,
+      bodyLimitBytes: byteCount(1, 64 * 1024 * 1024).optional(),
+      trail: trailMode.optional(),
+      timeout: duration('1ms', '24h').optional(),
+    },
+    { error: objectExpected },
+  )
+  .superRefine((route, context) => {
+    const isPublic = route.public === true
+    if (isPublic && route.accepts !== undefined)
+      context.addIssue({ code: 'custom', message: 'says both accepts and public; a route says one of them' })
+    if (!isPublic && route.accepts === undefined)
+      context.addIssue({
+        code: 'custom',
+        message:
+          'says neither accepts nor public; add accepts: ["service-key"], or public: true to let anyone in',
+      })
+    if (isPublic && route.trail !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['trail'],
+        message: 'has no use here: a public route leaves no trail',
+      })
+    if (isPublic && route.mcp === true)
+      context.addIssue({
+        code: 'custom',
+        message: 'is public with mcp: true; an MCP route that is public would leave no trail',
+      })
+    if (route.path.endsWith('/*') && route.upstream.path !== null && route.upstream.path !== '/')
+      context.addIssue({ code: 'custom', path: ['upstream'], message: prefixUpstreamRight })
+  })
+
+/** The route that settings describe, its limits filled in. */
+export function resolveRoute(settings: z.output<typeof routeSettings>, defaults: RouteDefaults): Route {
+  const isPrefix = settings.path.endsWith('/*')
+  return {
+    path: settings.path,
+    match: isPrefix
+      ? { kind: 'prefix', value: settings.path.slice(0, -1) }
+      : { kind: 'exact', value: settings.path },
+    mcp: settings.mcp ?? false,
+    accepts: settings.accepts ?? [],
+    public: settings.public ?? false,
+    upstream: { origin: settings.upstream.origin, path: isPrefix ? null : settings.upstream.path },
+    bodyLimitBytes: settings.bodyLimitBytes ?? defaults.bodyLimitBytes,
+    trailMode: settings.trail ?? defaults.trailMode,
+    timeoutMs: settings.timeout ?? defaults.timeoutMs,
+  }
+}
+
+/**
+ * The earlier path that takes every request which this one could, by the first match; null if none does. Compared
+ * as loosely as backends read paths: two routes that differ in case or a trailing slash only are ambiguous.
+ */
+export function shadowOf(path: string, earlier: readonly string[]): string | null {
+  const folded = fold(path)
+  const covers = (other: string) =>
+    other === folded || (other.endsWith('/*') && folded.replace(/\*$/, '').startsWith(other.slice(0, -1)))
+  return earlier.find((other) => covers(fold(other))) ?? null
+}
+
+function fold(path: string): string {
+  const lower = path.toLowerCase()
+  return lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
+}
+
+/** The message for something that should be an object: an unknown name inside it is told elsewhere. */
+export function objectExpected(issue: { code?: string | undefined }): string | undefined {
+  return issue.code === 'invalid_type' ? 'must be an object' : undefined
+}

@@ -1,0 +1,91 @@
+import { timingSafeEqual } from 'node:crypto'
+import { keyState, refusalOf } from '../domain/key-state.ts'
+import type { Clock, StoredKey } from '../domain/ports.ts'
+import { parseToken } from '../domain/service-key.ts'
+import type { Reason, Refused, Verdict } from '../domain/verdict.ts'
+import type { Authenticator } from './authenticator.ts'
+import type { KeyReader } from './key-reader.ts'
+import type { Lease } from './lease.ts'
+
+/** Lookups whose answer was overtaken by a change or the lease's end, after which the node counts as not fresh. */
+const maxReads = 3
+
+/**
+ * The service key, whole: form and checksum without I/O, then the key by its digest, judged from `now` under
+ * the lease. Responsible for every bearer that isn't a JWT (whose dots no token of ours can hold).
+ */
+export function createServiceKeyAuthenticator(options: {
+  prefixes: readonly string[]
+  readKey: KeyReader
+  lease: Pick<Lease, 'isFresh' | 'ensureFresh'>
+  clock: Clock
+}): Authenticator {
+  const { prefixes, readKey, lease, clock } = options
+
+  /** The same steps whether there is such a key or not, so that their time doesn't tell (T14). */
+  function judge(digest: Buffer, key: StoredKey | null): Reason | null {
+    const judged = key ?? nobody
+    const isKnown = judged.digest.length === digest.length && timingSafeEqual(judged.digest, digest)
+    const reason = refusalOf(keyState(judged, { disabledAt: judged.userDisabledAt }, clock.now()))
+    return isKnown ? reason : 'unknown_key'
+  }
+
+  async function readFresh(digest: Buffer): Promise<StoredKey | null | 'not_fresh'> {
+    for (let attempt = 0; attempt < maxReads; attempt++) {
+      if (!lease.isFresh() && !(await lease.ensureFresh())) return 'not_fresh'
+      const answer = readKey(digest)
+      if (!(answer instanceof Promise)) return answer
+      // A lookup takes its time, and the poll that renews the lease after it may bring a revocation: what it
+      // found counts only if the cache still holds it, under a lease judged afterwards.
+      await answer
+    }
+    return 'not_fresh'
+  }
+
+  function allow(digest: Buffer, key: StoredKey): Verdict {
+    return {
+      allowed: true,
+      principal: { kind: 'service', id: key.serviceUserId, customer: key.customer },
+      credentialKind: 'service-key',
+      keyId: key.id,
+      grants: key.grants,
+      endsAt: Math.min(key.expiresAt, key.retiresAt ?? Infinity),
+      async recheck() {
+        const again = await readFresh(digest)
+        return again === 'not_fresh' ? again : judge(digest, again)
+      },
+    }
+  }
+
+  return {
+    kind: 'service-key',
+    authenticate({ bearer }) {
+      if (bearer === null || bearer.includes('.')) return null
+      const token = parseToken(bearer, prefixes)
+      if (token === null) return { allowed: false, reason: 'malformed_key' }
+      return decide(token.digest)
+    },
+  }
+
+  async function decide(digest: Buffer): Promise<Verdict> {
+    const key = await readFresh(digest)
+    if (key === 'not_fresh') return { allowed: false, reason: 'not_fresh' }
+    const reason = judge(digest, key)
+    if (reason === null && key !== null) return allow(digest, key)
+    return refuse(reason ?? 'unknown_key', key)
+  }
+
+  function refuse(reason: Reason, key: StoredKey | null): Refused {
+    if (key === null) return { allowed: false, reason }
+    return { allowed: false, reason, keyId: key.id, serviceUserId: key.serviceUserId }
+  }
+}
+
+/** Stands in for the key of a digest that leads nowhere; SHA-256 gives no digest of zeros. */
+const nobody = {
+  digest: Buffer.alloc(32),
+  expiresAt: 0,
+  retiresAt: null,
+  revokedAt: null,
+  userDisabledAt: null,
+}

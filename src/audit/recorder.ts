@@ -1,0 +1,218 @@
+import type { CallRecord, EndRecord, Outcome } from '../domain/call.ts'
+import type { Clock, TrailStore } from '../domain/ports.ts'
+import type { Reason } from '../domain/verdict.ts'
+import type { PendingRow } from './batches.ts'
+import { createBatches } from './batches.ts'
+import { createDenialGate } from './denial-gate.ts'
+import { createIntents } from './intents.ts'
+import { replay } from './replay.ts'
+import type { Segment, SpoolLine } from './spool.ts'
+import { openSpool, readLeftBehind } from './spool.ts'
+
+/**
+ * What happens while the database is away. `strict`: no call is sent on. `spool`: calls go on, from a spool that
+ * is synced to the disk, up to a quota.
+ */
+export type TrailMode = 'strict' | 'spool'
+
+/** What is known of a call before it is sent on. Times are epoch milliseconds. */
+export type CallDraft = Omit<
+  CallRecord,
+  'id' | 'writer' | 'boot' | 'sequence' | 'outcome' | 'reason' | 'status' | 'durationMs' | 'count' | 'lastAt'
+>
+
+/** How a call ended. */
+export interface Finish {
+  outcome: Outcome
+  reason: Reason | null
+  /** The HTTP status; null where none was given. */
+  status: number | null
+  durationMs: number
+}
+
+/** Calls that are in the spool and may be sent on; several for a batch. */
+export interface Begun {
+  /** The whole answer is known: writes the rows. True when the answer may leave, false when the rows are not safe in time. */
+  finish(finish: Finish): Promise<boolean>
+  /** Only the answer's head is known: writes the rows, whose end is to come. As {@link Begun.finish}. */
+  open(status: number): Promise<boolean>
+  /** The second fact, for calls whose rows are written: how they ended. Nobody waits for it. */
+  end(finish: Finish): void
+}
+
+/**
+ * The only way into the trail. A call's row is in the spool before the call goes on, and in the database before
+ * the first byte of its answer leaves.
+ */
+export interface Recorder {
+  /** Null where calls may be sent on; otherwise why the trail can't take them. */
+  refusal(mode: TrailMode): Reason | null
+  /** Writes the intents to the spool. Rejects where the disk doesn't take them: then nothing may be sent on. */
+  begin(drafts: readonly CallDraft[], mode: TrailMode): Promise<Begun>
+  /** Whether commits are failing at present. */
+  isAway(): boolean
+  /** Makes what begun calls left in the spool survive a power loss. */
+  sync(): Promise<void>
+  /** Records a denial. Nobody waits for it, and it never throws. */
+  deny(draft: CallDraft, denial: { reason: Reason; status: number; durationMs: number }): void
+  /** Rows that wait for the database. */
+  backlog(): number
+  /** Writes what earlier runs left in the spool; answers the number of rows. Throws StoreUnavailable, and keeps the rest. */
+  replay(): Promise<number>
+  /** Commits what is left, for `timeoutMs` at most; what stays behind stays in the spool. */
+  close(timeoutMs: number): Promise<void>
+}
+
+export interface RecorderOptions {
+  trail: Pick<TrailStore, 'append'>
+  clock: Clock
+  /** Directory of the spool's files; made where it isn't there. */
+  directory: string
+  /** The node's id and its run's. */
+  writer: string
+  boot: string
+  /** Bytes that the spool may hold while the database is away, before calls are refused. */
+  quotaBytes: number
+  /** How long an answer is held for its row, in milliseconds. */
+  holdMs: number
+  log: {
+    warn(fields: object, message: string): void
+    error(fields: object, message: string): void
+  }
+  /** Told of each batch, for the metrics. */
+  onCommitted?: (rows: number, tookMs: number) => void
+}
+
+export function openRecorder(options: RecorderOptions): Recorder {
+  const { trail, clock, log, writer, boot } = options
+  const leftBehind = readLeftBehind(options.directory)
+  const spool = openSpool(options.directory, boot)
+  const intents = createIntents({ writer, boot, append: spool.append })
+
+  const batches = createBatches({
+    trail,
+    clock,
+    holdMs: options.holdMs,
+    onCommitted(rows, tookMs) {
+      try {
+        for (const { segment } of rows) if (segment !== null) spool.settle(segment, 1)
+      } catch (error) {
+        // A file that stays is replayed by the next start, and changes nothing.
+        log.warn({ err: error }, 'a file of the spool cannot be removed')
+      }
+      options.onCommitted?.(rows.length, tookMs)
+    },
+    onAway(rows, error) {
+      log.warn({ rows: rows.length, err: error }, 'the trail is away; its rows wait in the spool')
+      amend(rows)
+    },
+    onRejected(row, error) {
+      // Its line stays pending, and so its file stays: a person has to look.
+      log.error(
+        { callId: row.call?.id ?? row.end?.callId, err: error },
+        'the database refuses a row of the trail',
+      )
+    },
+  })
+
+  /**
+   * The spool has the intents; now it gets what became of them, should this process end before the database is
+   * back. The rows move to the file that has their last word: it must not go before they are committed.
+   */
+  function amend(rows: readonly PendingRow[]): void {
+    const lines = rows.flatMap(({ call }) => (call === null ? [] : [{ call }]))
+    if (lines.length === 0) return
+    try {
+      const segment = spool.append(lines)
+      for (const row of rows) {
+        if (row.call === null) continue
+        if (row.segment !== null) spool.settle(row.segment, 1)
+        row.segment = segment
+      }
+    } catch (error) {
+      log.error({ err: error }, 'the spool cannot be written')
+    }
+  }
+
+  /** For rows that nobody waits for: a full disk is no reason to keep them from the database, too. */
+  function spoolIfPossible(line: SpoolLine): Segment | null {
+    try {
+      return spool.append([line])
+    } catch (error) {
+      log.error({ err: error }, 'the spool cannot be written')
+      return null
+    }
+  }
+
+  const gate = createDenialGate<CallDraft & { reason: Reason; status: number; durationMs: number }>({
+    clock,
+    countAll: () => batches.isAway(),
+    emit({ reason, status, durationMs, ...draft }, count, lastAt) {
+      const denied = { outcome: 'denied', reason, status, durationMs, count, lastAt } as const
+      const call = Object.assign(intents.record(draft), denied)
+      batches.add({ call, end: null, segment: spoolIfPossible({ call }) })
+    },
+  })
+
+  async function begin(drafts: readonly CallDraft[], mode: TrailMode): Promise<Begun> {
+    const rows = await intents.spool(drafts)
+
+    async function write(known: Partial<Finish>): Promise<boolean> {
+      for (const { call } of rows) {
+        if (call === null) continue
+        call.outcome = known.outcome ?? null
+        call.reason = known.reason ?? null
+        call.status = known.status ?? null
+        call.durationMs = known.durationMs ?? null
+        if (call.keyId !== null && call.outcome !== 'denied') batches.used(call.keyId, call.at)
+      }
+      if (batches.isAway()) amend(rows)
+      const added = rows.map((row) => batches.add(row))
+      const fates = await Promise.all(
+        added.map((row) => (mode === 'spool' ? row.untilAway() : row.settled())),
+      )
+      if (mode === 'spool' && fates.some((fate) => fate === 'away' || fate === 'late')) {
+        // A database that hangs is as good as away: what became of the call is made safe here instead.
+        if (fates.includes('late')) amend(rows)
+        await spool.sync()
+        return !fates.includes('rejected')
+      }
+      return fates.every((fate) => fate === 'committed')
+    }
+
+    return {
+      finish: (finish) => write(finish),
+      open: (status) => write({ status }),
+      end(finish) {
+        for (const { call } of rows)
+          if (call !== null) addEnd({ ...finish, callId: call.id, at: clock.now() })
+      },
+    }
+  }
+
+  function addEnd(end: EndRecord): void {
+    batches.add({ call: null, end, segment: spoolIfPossible({ end }) })
+  }
+
+  return {
+    refusal(mode) {
+      if (!batches.isAway()) return null
+      if (mode === 'spool' && spool.pendingBytes() < options.quotaBytes) return null
+      return 'trail_unavailable'
+    },
+    begin,
+    isAway: () => batches.isAway(),
+    sync: () => spool.sync(),
+    deny: (draft, denial) => gate.deny({ ...draft, ...denial }),
+    backlog: () => batches.backlog(),
+    replay: () => replay({ leftBehind, trail, log }),
+    async close(timeoutMs) {
+      gate.flush()
+      intents.flush()
+      const left = await batches.drain(timeoutMs)
+      if (left > 0) log.warn({ rows: left }, 'rows of the trail stay in the spool for the next start')
+      batches.stop()
+      spool.close()
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import type { Reason } from '../domain/verdict.ts'
+import type { Head } from './head.ts'
+
+export interface BodyLimits {
+  limitBytes: number
+  timeoutMs: number
+}
+
+/**
+ * Reads a body whole, within its limits; or answers the reason to refuse it, or `gone` where the client left.
+ * A body whose announced length is over the limit is refused unread.
+ */
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  head: Head,
+  limits: BodyLimits,
+): Promise<Buffer | Reason | 'gone'> {
+  if ((head.contentLength ?? 0) > limits.limitBytes) return Promise.resolve('body_too_large')
+  // Left while its key was looked up: its close has been, and won't come again.
+  if (request.destroyed) return Promise.resolve('gone')
+  if (head.get('expect') !== null) response.writeContinue()
+
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const timer = setTimeout(() => settle('request_timeout'), limits.timeoutMs)
+
+    function onData(chunk: Buffer): void {
+      bytes += chunk.length
+      if (bytes > limits.limitBytes) settle('body_too_large')
+      else chunks.push(chunk)
+    }
+    const onEnd = () =>
+      settle(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
+    const onClose = () => settle('gone')
+
+    function settle(result: Buffer | Reason | 'gone'): void {
+      clearTimeout(timer)
+      request.off('data', onData)
+      request.off('end', onEnd)
+      request.off('close', onClose)
+      // What still comes of a refused body is not kept.
+      if (!(result instanceof Buffer)) request.pause()
+      resolve(result)
+    }
+
+    request.on('data', onData)
+    request.on('end', onEnd)
+    request.on('close', onClose)
+    // An aborted request emits an error before it closes; it is settled by the close.
+    request.on('error', ignore)
+  })
+}
+
+/** A streamed body that broke its limits, when part of it had gone on already. */
+export class BodyRefused extends Error {
+  override readonly name = 'BodyRefused'
+  readonly reason: Reason
+  constructor(reason: Reason) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+/** Passes a body on as it comes, and breaks off with {@link BodyRefused} where it breaks its limits. */
+export function streamBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  head: Head,
+  limits: BodyLimits,
+): Readable {
+  if (head.get('expect') !== null) response.writeContinue()
+  let bytes = 0
+  const limited = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length
+      done(bytes > limits.limitBytes ? new BodyRefused('body_too_large') : null, chunk)
+    },
+  })
+  const timer = setTimeout(() => limited.destroy(new BodyRefused('request_timeout')), limits.timeoutMs)
+  request.once('end', () => clearTimeout(timer))
+  limited.once('close', () => clearTimeout(timer))
+  request.once('close', () => {
+    if (!request.complete) limited.destroy(new Error('the client left'))
+  })
+  request.on('error', ignore)
+  // Whoever sends it on listens while it does; it may break off before or after.
+  limited.on('error', ignore)
+  return request.pipe(limited)
+}
+
+function ignore(): void {}

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import { newId } from '../domain/id.ts'
+import type { Clock } from '../domain/ports.ts'
+import type { Reason } from '../domain/verdict.ts'
+import type { ClientAddress } from './client-address.ts'
+import type { Head } from './head.ts'
+import { readHead } from './head.ts'
+import { readTarget } from './target.ts'
+
+/** What is known of every request, readable or not. */
+export interface Arrival {
+  requestId: string
+  /** Epoch milliseconds. */
+  at: number
+  /** Monotonic milliseconds, for durations. */
+  startedMs: number
+  httpMethod: string
+  /** The path as far as it can be told, for the trail. */
+  path: string
+  clientAddress: string
+  userAgent: string | null
+}
+
+/** A request whose head can be read in one way only. */
+export interface Front {
+  arrival: Arrival
+  head: Head
+  path: string
+  query: string
+  /** What the client spoke to us, or to the trusted proxy in front. */
+  proto: 'http' | 'https'
+}
+
+/** A head that is refused. */
+export interface UnreadableHead {
+  ok: false
+  arrival: Arrival
+  reason: Reason
+  /** Null where it is the URL that can't be read. */
+  path: string | null
+}
+
+export type FrontReading = { ok: true; front: Front } | UnreadableHead
+
+/** Step 1: the canonical URL and head, or a refusal; the request's id, time and client address. No body is touched. */
+export function createReadFront(options: {
+  clock: Clock
+  clientAddress: ClientAddress
+  isTrustedPeer: (peer: string) => boolean
+}): (request: IncomingMessage) => FrontReading {
+  const { clock, clientAddress, isTrustedPeer } = options
+
+  return (request) => {
+    const rawTarget = request.url ?? ''
+    const target = readTarget(rawTarget)
+    const reading = readHead(request.rawHeaders)
+    const at = clock.now()
+    const arrival: Arrival = {
+      requestId: newId(at),
+      at,
+      startedMs: clock.monotonic(),
+      httpMethod: request.method ?? '',
+      path: target.ok ? target.path : (rawTarget.split(/[?#]/, 1)[0] ?? ''),
+      clientAddress: clientAddress(
+        request.socket.remoteAddress ?? '',
+        reading.ok ? reading.head.get('x-forwarded-for') : null,
+      ),
+      userAgent: reading.ok ? reading.head.get('user-agent') : null,
+    }
+    if (!target.ok) return { ok: false, arrival, reason: 'url_ambiguous', path: null }
+    const { path, query } = target
+    if (!reading.ok) return { ok: false, arrival, reason: reading.reason, path }
+    const { head } = reading
+    // HTTP/1.0 has no chunks (RFC 9112, 6.1): what an older server before us made of them is unknown.
+    if (head.isChunked && request.httpVersion === '1.0')
+      return { ok: false, arrival, reason: 'header_invalid', path }
+    // Servers disagree on whether such a body is there at all, and what comes after it could be a second request.
+    if (isBodiless(arrival.httpMethod) && (head.isChunked || (head.contentLength ?? 0) > 0)) {
+      return { ok: false, arrival, reason: 'header_invalid', path }
+    }
+    const isHttps =
+      head.get('x-forwarded-proto') === 'https' && isTrustedPeer(request.socket.remoteAddress ?? '')
+    return { ok: true, front: { arrival, head, path, query, proto: isHttps ? 'https' : 'http' } }
+  }
+}
+
+function isBodiless(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'TRACE'
+}

@@ -1,0 +1,151 @@
+import type { Principal } from '../domain/verdict.ts'
+
+/** What one request upstream is told besides what the client sent. */
+export interface UpstreamFacts {
+  /** The upstream's own `Host`. */
+  host: string
+  /** Null on a public route: nobody is named, and nobody's word for it passes either. */
+  principal: Principal | null
+  clientAddress: string
+  requestId: string
+  /** The host that the client asked for. */
+  forwardedHost: string
+  forwardedProto: 'http' | 'https'
+}
+
+export interface IdentityHeaders {
+  /**
+   * The head of the upstream request as a flat list (name, value, …), built from scratch out of Node's
+   * `rawHeaders`. `Content-Length` is missing: whoever sends the body says its length.
+   */
+  upstreamHeaders(rawHeaders: readonly string[], facts: UpstreamFacts): string[]
+  /** The end-to-end head of the upstream's answer as a flat list, from the raw one. */
+  responseHeaders(rawHeaders: readonly (string | Uint8Array)[]): string[]
+  /** Whether a name is one of ours, or could be taken for one. */
+  isIdentityHeader(name: string): boolean
+}
+
+// Of one connection only (RFC 9110, 7.6.1), in either direction; `proxy-*` besides, and `Proxy`, which CGI
+// programs take for their own HTTP_PROXY.
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+// What the gateway says itself, or what must not go further.
+const replaced: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-length',
+  'expect',
+  'forwarded',
+  'host',
+  'x-real-ip',
+  'x-request-id',
+])
+
+/**
+ * Makes the headers that tell a backend who calls. `serviceUserHeader` names the one for service users; every
+ * inbound copy and look-alike of it and of `x-postern-*` is dropped (T1), whatever `Connection` says about
+ * them (T2). Cookies pass: there are no sessions yet whose cookie would have to stay here.
+ */
+export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader: string }): IdentityHeaders {
+  const serviceUserName = serviceUserHeader.toLowerCase()
+  const foldedServiceUserName = fold(serviceUserName)
+  const isOurs = (folded: string) => folded.startsWith('x-postern-') || folded === foldedServiceUserName
+
+  const isKeptRequestHeader = rememberByName((folded) => {
+    if (isHopByHop(folded) || replaced.has(folded) || folded.startsWith('x-forwarded-')) return false
+    return !isOurs(folded)
+  })
+  const isKeptResponseHeader = rememberByName((folded) => !isHopByHop(folded) && !isOurs(folded))
+
+  return {
+    upstreamHeaders(rawHeaders, facts) {
+      const headers = ['host', facts.host]
+      copyKept(rawHeaders, isKeptRequestHeader, headers)
+      const { principal } = facts
+      if (principal !== null) {
+        if (principal.kind === 'service') headers.push(serviceUserName, checkedId(principal.id))
+        headers.push('x-postern-principal', `${principal.kind}:${checkedId(principal.id)}`)
+      }
+      headers.push('x-forwarded-for', facts.clientAddress)
+      headers.push('x-forwarded-proto', facts.forwardedProto)
+      headers.push('x-forwarded-host', facts.forwardedHost)
+      headers.push('x-request-id', facts.requestId)
+      return headers
+    },
+    responseHeaders(rawHeaders) {
+      const headers: string[] = []
+      copyKept(rawHeaders, isKeptResponseHeader, headers)
+      return headers
+    },
+    isIdentityHeader: (name) => isOurs(fold(name)),
+  }
+}
+
+function copyKept(
+  from: readonly (string | Uint8Array)[],
+  isKept: (name: string) => boolean,
+  into: string[],
+): void {
+  const named = namedByConnection(from)
+  for (let at = 0; at + 1 < from.length; at += 2) {
+    const name = textOf(from[at]!)
+    if (!isKept(name) || named?.has(name.toLowerCase())) continue
+    into.push(name, textOf(from[at + 1]!))
+  }
+}
+
+/** The headers that `Connection` makes hop-by-hop; null where it names none that isn't already. */
+function namedByConnection(rawHeaders: readonly (string | Uint8Array)[]): Set<string> | null {
+  let named: Set<string> | null = null
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const rawName = rawHeaders[at]!
+    if (rawName.length !== 'connection'.length || textOf(rawName).toLowerCase() !== 'connection') continue
+    const value = textOf(rawHeaders[at + 1]!)
+    if (value === 'keep-alive' || value === 'close') continue
+    named ??= new Set()
+    for (const option of value.split(',')) named.add(option.trim().toLowerCase())
+  }
+  return named
+}
+
+function isHopByHop(folded: string): boolean {
+  return hopByHop.has(folded) || folded.startsWith('proxy-')
+}
+
+// CGI and its heirs make one name of all that differ only in case and punctuation.
+function fold(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+}
+
+/** Clients send the same few names again and again, so that folding each once is worth a bounded memory. */
+function rememberByName(isKept: (folded: string) => boolean): (name: string) => boolean {
+  const known = new Map<string, boolean>()
+  return (name) => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const kept = isKept(fold(name))
+    if (known.size < 500 && name.length <= 64) known.set(name, kept)
+    return kept
+  }
+}
+
+/** An id that can't end its line or be trimmed. Fails closed: nobody is called under a name made up here. */
+function checkedId(id: string): string {
+  if (!/^[\x21-\x7e]+$/.test(id)) throw new TypeError('the id of a principal is not fit for a header')
+  return id
+}
+
+function textOf(value: string | Uint8Array): string {
+  if (typeof value === 'string') return value
+  // undici hands over Buffers: a second view on each would be garbage at once.
+  if (value instanceof Buffer) return value.toString('latin1')
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+}

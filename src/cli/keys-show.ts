@@ -1,0 +1,52 @@
+import { Command } from 'commander'
+import type { KeyJson, KeyWithHistoryJson } from '../admin/schemas.ts'
+import { withAdmin } from './connect.ts'
+import { keyId } from './key-id.ts'
+import { print, printJson } from './print.ts'
+import { settingsOf } from './settings.ts'
+import { facts, instant, instantAndDistance, shown, table } from './terminal.ts'
+
+/** `postern keys show`. */
+export function keysShowCommand(): Command {
+  return new Command('show')
+    .description('show a service key and what was done to it')
+    .argument('<id>', 'the id of the key')
+    .option('--json', 'print JSON')
+    .action(async (argument: string, { json }: { json?: true }, command: Command) => {
+      const id = keyId(argument)
+      await withAdmin(await settingsOf(command), async (admin) => {
+        const key = await admin.get<KeyWithHistoryJson>(`/keys/${id}`)
+        if (json) return await printJson(key)
+        const history = key.history.map((change) => [
+          instant(change.at),
+          change.what,
+          shown(change.actor),
+          change.reason === null ? '–' : shown(change.reason),
+        ])
+        await print(`${keyFacts(key)}\n\n${table(['WHEN', 'WHAT', 'BY', 'WHY'], history)}`)
+      })
+    })
+}
+
+/** A key for people. */
+export function keyFacts(key: KeyJson): string {
+  const now = Date.now()
+  return facts([
+    ['key', shown(key.name)],
+    ['id', key.id],
+    ['starts with', shown(key.start)],
+    ['of', shown(key.serviceUser)],
+    ['state', key.state],
+    ['created', `${instantAndDistance(key.createdAt, now)} by ${shown(key.createdBy)}`],
+    ['expires', instantAndDistance(key.expiresAt, now)],
+    ['last used', key.lastUsedAt === null ? 'never' : instantAndDistance(key.lastUsedAt, now)],
+    ...(key.revokedAt === null
+      ? []
+      : [
+          [
+            'revoked',
+            `${instantAndDistance(key.revokedAt, now)}: ${shown(key.revokedReason ?? '')}`,
+          ] as const,
+        ]),
+  ])
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { ConfigInvalid } from '../config.ts'
+import { version } from '../version.gen.ts'
+import { auditListCommand } from './audit-list.ts'
+import { auditTailCommand } from './audit-tail.ts'
+import { CommandFailed } from './failure.ts'
+import { keysCreateCommand } from './keys-create.ts'
+import { keysListCommand } from './keys-list.ts'
+import { keysRevokeCommand } from './keys-revoke.ts'
+import { keysShowCommand } from './keys-show.ts'
+import { migrateCommand } from './migrate.ts'
+import { serveCommand } from './serve.ts'
+import { serviceUsersCreateCommand } from './service-users-create.ts'
+import { serviceUsersListCommand } from './service-users-list.ts'
+import { shown } from './terminal.ts'
+
+const program = new Command('postern')
+  .description('The service entrance for AI agents: service keys, a gateway that checks them, and the trail.')
+  .version(version)
+  .option('--config <file>', 'the settings file (otherwise postern.config.ts, .js, .json or .yaml here)')
+  .option('--data <directory>', 'the data directory (otherwise POSTERN_DATA, or ./.postern)')
+  .addCommand(serveCommand())
+  .addCommand(
+    new Command('service-users')
+      .description('the named identities that keys belong to')
+      .addCommand(serviceUsersCreateCommand())
+      .addCommand(serviceUsersListCommand()),
+  )
+  .addCommand(
+    new Command('keys')
+      .description('service keys')
+      .addCommand(keysCreateCommand())
+      .addCommand(keysListCommand())
+      .addCommand(keysShowCommand())
+      .addCommand(keysRevokeCommand()),
+  )
+  .addCommand(
+    new Command('audit')
+      .description('the trail of calls and denials')
+      .addCommand(auditListCommand())
+      .addCommand(auditTailCommand()),
+  )
+  .addCommand(migrateCommand())
+
+// A reader that went away, such as `| head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+throwInsteadOfExit(program)
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+}
+
+/** Commander would exit by itself, with 1 for usage. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: (text) => fail(text.replace(/^error: /, '')) })
+  for (const child of command.commands) throwInsteadOfExit(child)
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  fail(messageOf(error))
+  return error instanceof CommandFailed ? error.exitCode : 1
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigInvalid) return `the settings can't be used: ${error.problems.join('; ')}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** One line on stderr. A key that was pasted into an argument is not repeated. */
+function fail(message: string): void {
+  const line = message
+    .trim()
+    .replace(
+      /unknown option '(--(?:tool|address|rate)s?)(?:=[^']*)?'.*/s,
+      '$1 is not enforced yet, so it is refused',
+    )
+    .replaceAll(/[a-z][a-z0-9]{1,11}_[0-9A-Za-z]{40,}/g, '…')
+    .replaceAll(/\s*\n\s*/g, ' ')
+  process.stderr.write(`postern: ${shown(line)}\n`)
+}

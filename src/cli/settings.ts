@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import { loadConfig } from '../config-file.ts'
+import type { Config } from '../config.ts'
+import { CommandFailed } from './failure.ts'
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  config?: string
+  data?: string
+  json?: boolean
+}
+
+/** The settings as this call of the CLI names them: `--config`, and `--data` over `POSTERN_DATA`. */
+export async function settingsOf(command: Command): Promise<Config> {
+  const { config, data } = command.optsWithGlobals<CommonOptions>()
+  const env = data === undefined ? process.env : { ...process.env, POSTERN_DATA: data }
+  if (process.env['POSTERN_URL']) throw new CommandFailed('POSTERN_URL is not available in this version', 2)
+  return await loadConfig({ cwd: process.cwd(), env, file: config })
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { callOf, openGateway, rowsOf } from './gateway.ts'
+import type { TestGateway, TestKey } from './gateway.ts'
+import { openRaw, readAnswer } from './raw.ts'
+import type { RawConnection } from './raw.ts'
+import { startUpstream } from './upstream.ts'
+import type { Upstream } from './upstream.ts'
+
+let upstream: Upstream
+let gateway: TestGateway
+
+beforeAll(async () => {
+  upstream = await startUpstream()
+  gateway = await openGateway({
+    routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream: `${upstream.origin}/mcp` }],
+  })
+})
+afterAll(async () => {
+  await gateway.close()
+  await upstream.close()
+})
+beforeEach(async () => {
+  await gateway.mark()
+  upstream.reset()
+})
+
+const body = callOf('danger')
+
+/** A call whose key has been accepted already, and whose body is still on its way. */
+async function begin(key: TestKey): Promise<RawConnection> {
+  const connection = await openRaw(gateway.port)
+  connection.send(
+    `POST /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key.token}\r\nConnection: close\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+  )
+  await connection.until('100 Continue')
+  return connection
+}
+
+describe('a key is judged again right before dispatch', () => {
+  test.each<[string, string, (key: TestKey) => Promise<void>]>([
+    [
+      'revoked',
+      'revoked_key',
+      async (key) => {
+        const before = gateway.postern.lease.epoch()
+        await gateway.postern.keys.revoke(key.id, 'left', 'the test')
+        await expect.poll(() => gateway.postern.lease.epoch()).toBeGreaterThan(before)
+      },
+    ],
+    [
+      'expired',
+      'expired_key',
+      async () => {
+        gateway.shiftClock(365 * 86_400_000)
+        await Promise.resolve()
+      },
+    ],
+  ])('one that was %s while its body was on the way opens nothing', async (_what, reason, end) => {
+    const key = await gateway.issueKey()
+    await expect.poll(() => gateway.postern.lease.epoch()).toBeGreaterThan(0)
+    const connection = await begin(key)
+    await end(key)
+    connection.send(body)
+    const text = await connection.closed
+    expect(readAnswer(text.slice(text.indexOf('\r\n\r\n') + 4)).status).toBe(401)
+    expect(await rowsOf(gateway, 1)).toMatchObject([
+      { outcome: 'denied', reason, status: 401, keyId: key.id, tool: 'danger' },
+    ])
+    expect(upstream.received).toEqual([])
+  })
+
+  test('one that was revoked while its intent was being written opens nothing, and the intent is a denial', async () => {
+    const key = await gateway.issueKey()
+    const connection = await begin(key)
+    gateway.beforeDispatch(async () => {
+      const before = gateway.postern.lease.epoch()
+      await gateway.postern.keys.revoke(key.id, 'left', 'the test')
+      await expect.poll(() => gateway.postern.lease.epoch()).toBeGreaterThan(before)
+    })
+    connection.send(body)
+    expect(await connection.closed).toContain(' 401 ')
+    expect(await rowsOf(gateway, 1)).toMatchObject([
+      { outcome: 'denied', reason: 'revoked_key', status: 401, keyId: key.id, tool: 'danger' },
+    ])
+    expect(upstream.received).toEqual([])
+    expect((await gateway.postern.keys.show(key.id)).key.key.lastUsedAt).toBeNull()
+  })
+
+  test('and one that is still good opens its route', async () => {
+    const connection = await begin(await gateway.issueKey())
+    connection.send(body)
+    expect(await connection.closed).toContain('200 OK')
+    expect(upstream.received).toHaveLength(1)
+  })
+})

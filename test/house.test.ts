@@ -1,0 +1,211 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** Which floor a room lies on. A room imports from the floors below it, and from itself. */
+const floorOf: Record<string, number> = {
+  domain: 1,
+  mcp: 2,
+  verify: 2,
+  identity: 2,
+  keys: 2,
+  audit: 2,
+  notices: 2,
+  store: 2,
+  client: 2,
+  // The settings, with their file; and the log, which every floor above may hold.
+  config: 2,
+  log: 2,
+  version: 2,
+  admin: 3,
+  postern: 4,
+  gateway: 5,
+  next: 5,
+  index: 6,
+  cli: 6,
+  demo: 6,
+  testing: 6,
+}
+
+/** What a room may import beyond its floor, or not although the floor would allow it. */
+const sameFloor: Record<string, readonly string[]> = {
+  // Their level's names come from the settings.
+  log: ['config'],
+  index: ['cli', 'demo', 'testing'],
+  cli: ['index', 'demo', 'testing'],
+  demo: ['index', 'cli', 'testing'],
+  testing: ['index', 'cli', 'demo'],
+}
+const withoutStore: readonly string[] = ['admin', 'gateway', 'next']
+
+/** Packages that have one place. */
+const placeOf: Record<string, RegExp> = {
+  pg: /^store\/postgres\.ts$/,
+  '@electric-sql/pglite': /^store\/pglite(-worker)?\.(ts|js)$/,
+  '@electric-sql/pglite-prepopulatedfs': /^store\/pglite(-worker)?\.(ts|js)$/,
+  undici: /^(gateway|cli|client)\//,
+  hono: /^admin\//,
+  commander: /^cli\//,
+  c12: /^config-file\.ts$/,
+  pino: /^log\.ts$/,
+  'prom-client': /^gateway\/metrics\.ts$/,
+  '@modelcontextprotocol/server': /^demo\//,
+  '@modelcontextprotocol/node': /^demo\//,
+}
+
+const src = join(import.meta.dirname, '../src')
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.(ts|js)$/.test(file))
+  .map((file) => file.replaceAll('\\', '/'))
+const importsOf = new Map(files.map((file) => [file, readImports(file)]))
+
+interface Imports {
+  /** Files of ours, relative to src. */
+  own: string[]
+  packages: string[]
+}
+
+function readImports(file: string): Imports {
+  const text = readFileSync(join(src, file), 'utf8')
+  const specifiers = [
+    ...text.matchAll(/^\s*(?:import|export)\b[^'"]*?\bfrom\s*'([^']+)'/gms),
+    ...text.matchAll(/^\s*import\s*'([^']+)'/gm),
+    ...text.matchAll(/\b(?:import|new URL)\(\s*'([^']+)'/g),
+  ].map((match) => match[1] ?? '')
+  return {
+    own: specifiers
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) =>
+        relative(src, normalize(join(src, dirname(file), specifier))).replaceAll('\\', '/'),
+      ),
+    packages: specifiers.filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:')),
+  }
+}
+
+/** `verify` of `verify/lease.ts`; `config` of `config.ts`, `config-file.ts` and `config/route.ts`. */
+function roomOf(file: string): string {
+  return (file.includes('/') ? file.slice(0, file.indexOf('/')) : file).replace(
+    /(-file)?(\.gen)?\.(ts|js)$/,
+    '',
+  )
+}
+
+describe('the house', () => {
+  it('has a floor for every room', () => {
+    expect(files.map(roomOf).filter((room) => floorOf[room] === undefined)).toEqual([])
+  })
+
+  it('imports downwards only', () => {
+    const wrong: string[] = []
+    for (const [file, { own }] of importsOf) {
+      const room = roomOf(file)
+      for (const imported of own) {
+        const other = roomOf(imported)
+        if (other === room) continue
+        const isBelow =
+          (floorOf[other] ?? 9) < (floorOf[room] ?? 0) || sameFloor[room]?.includes(other) === true
+        if (!isBelow || (other === 'store' && withoutStore.includes(room)))
+          wrong.push(`${file} imports ${imported}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('lets the domain import nothing but its own files, hashes, randomness and crc', () => {
+    const allowed = ['node:crypto', 'node:zlib']
+    const wrong = files
+      .filter((file) => file.startsWith('domain/'))
+      .flatMap((file) =>
+        [...readFileSync(join(src, file), 'utf8').matchAll(/from '([^.'][^']*)'/g)]
+          .map((match) => match[1] ?? '')
+          .filter((specifier) => !allowed.includes(specifier))
+          .map((specifier) => `${file} imports ${specifier}`),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  it('lets the domain read no clock', () => {
+    const readers = files.filter(
+      (file) =>
+        file.startsWith('domain/') &&
+        /Date\.now|performance\.now|new Date\(\)/.test(readFileSync(join(src, file), 'utf8')),
+    )
+    expect(readers).toEqual([])
+  })
+
+  it('compares digests in constant time, and in no other way (T14)', () => {
+    const authenticator = readFileSync(join(src, 'verify/service-key-authenticator.ts'), 'utf8')
+    expect(authenticator).toMatch(/\btimingSafeEqual\((\w+\.)?digest, (\w+\.)?digest\)/)
+    // Their lengths are no secret.
+    const wrong = [/\bdigest\b(?!\.length)[^\s=]*\s*[!=]==?/i, /[!=]==?\s*[\w.]*\bdigest\b(?!\.length)/i]
+    const inVerify = [...wrong, /\b(equals|compare|localeCompare)\b/]
+    const comparing = files.flatMap((file) =>
+      readFileSync(join(src, file), 'utf8')
+        .split('\n')
+        .filter((line) => !/^\s*(\*|\/)/.test(line))
+        .filter((line) => (file.startsWith('verify/') ? inVerify : wrong).some((way) => way.test(line)))
+        .map((line) => `${file}: ${line.trim()}`),
+    )
+    expect(comparing).toEqual([])
+  })
+
+  it('keeps each library in its place', () => {
+    const wrong: string[] = []
+    for (const [file, { packages }] of importsOf) {
+      for (const name of packages) {
+        const base = name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/')
+        if (placeOf[base] !== undefined && !placeOf[base].test(file)) wrong.push(`${file} imports ${name}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('imports only packages that package.json declares', () => {
+    const manifest = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
+      dependencies: object
+    }
+    const used = new Set(
+      [...importsOf.values()].flatMap(({ packages }) =>
+        packages.map((name) =>
+          name
+            .split('/')
+            .slice(0, name.startsWith('@') ? 2 : 1)
+            .join('/'),
+        ),
+      ),
+    )
+    expect([...used].filter((name) => !(name in manifest.dependencies))).toEqual([])
+  })
+
+  it('has no file that nothing imports', () => {
+    const roots = ['index.ts', 'cli/main.ts']
+    const seen = new Set<string>()
+    const queue = [...roots]
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      if (seen.has(file)) continue
+      seen.add(file)
+      queue.push(...(importsOf.get(file)?.own ?? []))
+    }
+    expect(files.filter((file) => !seen.has(file))).toEqual([])
+  })
+
+  it('has no folder of leftovers and no note to do it later', () => {
+    expect(
+      files.filter((file) => /(^|\/)(utils?|lib|helpers?|interfaces|misc|common)(\/|\.)/.test(file)),
+    ).toEqual([])
+    const notes = files.filter((file) =>
+      /\b(TODO|FIXME|XXX|HACK)\b/.test(readFileSync(join(src, file), 'utf8')),
+    )
+    expect(notes).toEqual([])
+  })
+
+  it('has no barrel but index.ts', () => {
+    const barrels = files.filter(
+      (file) => file !== 'index.ts' && /^export \* from/m.test(readFileSync(join(src, file), 'utf8')),
+    )
+    expect(barrels).toEqual([])
+  })
+})

@@ -1,0 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { benchGateway } from './gateway.mjs'
+import { isReached, machine, printFigures } from './measure.mjs'
+import { startPostgres } from './postgres.mjs'
+import { profileGateway } from './profile.mjs'
+import { benchTrail } from './trail.mjs'
+import { benchVerify } from './verify.mjs'
+
+const subjects = { verify: benchVerify, gateway: benchGateway, trail: benchTrail }
+/** Only where it is asked for by name: it says where the time goes, not how much it is. */
+const onRequest = { profile: profileGateway }
+
+const names = process.argv.slice(2)
+const unknown = names.filter((name) => !(name in subjects) && !(name in onRequest))
+if (unknown.length > 0) {
+  const known = [...Object.keys(subjects), ...Object.keys(onRequest)].join(', ')
+  console.error(`no such subject: ${unknown.join(', ')}. There are: ${known}.`)
+  process.exit(2)
+}
+
+console.log(`${machine()}\n`)
+const directory = await mkdtemp(join(tmpdir(), 'postern-bench-'))
+const postgres = await startPostgres()
+try {
+  const figures = []
+  for (const name of names.length === 0 ? Object.keys(subjects) : names) {
+    const run = subjects[name] ?? onRequest[name]
+    figures.push(...(await run({ postgres, directory })))
+  }
+  if (figures.length > 0) printFigures(figures)
+  const missed = figures.filter((each) => isReached(each) === false).length
+  if (missed > 0) console.log(`\n${missed} of the goals missed.`)
+} finally {
+  await postgres.stop()
+  await rm(directory, { recursive: true, force: true })
+}

@@ -6,7 +6,7 @@ const mcp = { path: '/mcp', mcp: true, accepts: ['service-key'], upstream }
 
 function problemsOf(input: unknown, env: Record<string, string> = {}): readonly string[] {
   try {
-    parseConfig(input, env, '/work')
+    parseConfig(input, env, '/srv/app')
   } catch (error) {
     if (error instanceof ConfigInvalid) return error.problems
     throw error
@@ -183,10 +183,10 @@ describe('no secret stands in a message', () => {
 
 describe('environment over file over default', () => {
   test('nothing set: the defaults', () => {
-    expect(parseConfig(undefined, {}, '/work')).toEqual({
+    expect(parseConfig(undefined, {}, '/srv/app')).toEqual({
       database: null,
       schema: 'postern',
-      dataDir: '/work/.postern',
+      dataDir: '/srv/app/.postern',
       listen: { host: '127.0.0.1', port: 4242 },
       admin: { listen: { host: '127.0.0.1', port: 4243 } },
       trustedProxies: [],
@@ -221,7 +221,7 @@ describe('environment over file over default', () => {
         POSTERN_LISTEN: '2.2.2.2:3',
         POSTERN_ADMIN_PORT: '0',
       },
-      '/work',
+      '/srv/app',
     )
     expect(config).toMatchObject({
       database: 'postgres://e/e',

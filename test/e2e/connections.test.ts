@@ -3,37 +3,30 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { callOf, openGateway, rowsOf } from './gateway.ts'
+import { describe, expect, test } from 'vitest'
+import { callOf, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { exchangeRaw, openRaw, readAnswer } from './raw.ts'
-import { startUpstream, valuesOf } from './upstream.ts'
+import { onStage } from './stage.ts'
+import { valuesOf } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
 let key: TestKey
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/mcp', mcp: true, accepts, upstream: `${upstream.origin}/mcp` },
-      { path: '/public/*', public: true, upstream: upstream.origin },
-      { path: '/*', accepts, upstream: upstream.origin },
+      { path: '/mcp', mcp: true, accepts, upstream: `${origin}/mcp` },
+      { path: '/public/*', public: true, upstream: origin },
+      { path: '/*', accepts, upstream: origin },
     ],
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
 
 const auth = () => `Authorization: Bearer ${key.token}\r\n`
 const get = (path: string, fields = '') =>

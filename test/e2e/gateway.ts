@@ -43,14 +43,16 @@ export interface TestGateway {
 
 const actor = 'the test'
 
-/** Starts one on loopback, in a temporary directory of its own, on PGlite unless a database is given. */
-export async function openGateway(options: {
+export interface TestGatewayOptions {
   routes: Settings['routes']
   settings?: Omit<Settings, 'routes'>
   database?: string
   /** Stands between the gateway and its recorder, for faults that are hard to bring about. */
   wrapRecorder?: (recorder: Recorder) => Recorder
-}): Promise<TestGateway> {
+}
+
+/** Starts one on loopback, in a temporary directory of its own, on PGlite unless a database is given. */
+export async function openGateway(options: TestGatewayOptions): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'postern-e2e-'))
   let shiftMs = 0
   const clock = { now: () => Date.now() + shiftMs, monotonic: () => performance.now() }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Reason } from '../../src/domain/verdict.ts'
 import { refusalFor } from '../../src/domain/verdict.ts'
-import { callOf, openGateway, rowsOf } from './gateway.ts'
+import { callOf, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { exchangeRaw, openRaw, readAnswer } from './raw.ts'
-import { startUpstream } from './upstream.ts'
+import { onStage } from './stage.ts'
 import type { Upstream } from './upstream.ts'
 
 interface Vector {
@@ -33,26 +33,18 @@ let upstream: Upstream
 let gateway: TestGateway
 let key: TestKey
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/mcp', mcp: true, accepts, upstream: `${upstream.origin}/mcp` },
-      { path: '/small', mcp: true, accepts, upstream: `${upstream.origin}/mcp`, bodyLimitBytes: 200 },
+      { path: '/mcp', mcp: true, accepts, upstream: `${origin}/mcp` },
+      { path: '/small', mcp: true, accepts, upstream: `${origin}/mcp`, bodyLimitBytes: 200 },
     ],
     settings: { limits: { bodyTimeout: '300ms' } },
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
 
 function requestOf(vector: Pick<Vector, 'headers' | 'body' | 'bodyBase64'>, path = '/mcp'): Buffer {
   const content =

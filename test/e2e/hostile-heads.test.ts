@@ -1,37 +1,30 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Reason } from '../../src/domain/verdict.ts'
 import { refusalFor } from '../../src/domain/verdict.ts'
-import { callOf, openGateway, rowsOf } from './gateway.ts'
+import { callOf, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { answersIn, exchangeRaw, openRaw, readAnswer } from './raw.ts'
-import { startUpstream, valuesOf } from './upstream.ts'
+import { onStage } from './stage.ts'
+import { valuesOf } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
 let key: TestKey
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/mcp', mcp: true, accepts, upstream: `${upstream.origin}/mcp` },
-      { path: '/public/*', public: true, upstream: upstream.origin },
-      { path: '/*', accepts, upstream: upstream.origin },
+      { path: '/mcp', mcp: true, accepts, upstream: `${origin}/mcp` },
+      { path: '/public/*', public: true, upstream: origin },
+      { path: '/*', accepts, upstream: origin },
     ],
     settings: { limits: { headerTimeout: '300ms' } },
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
 
 const auth = () => `Authorization: Bearer ${key.token}\r\n`
 const get = (path: string, fields = '') =>

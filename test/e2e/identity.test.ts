@@ -1,37 +1,30 @@
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newToken } from '../../src/domain/service-key.ts'
-import { bearer, callOf, mcpHeaders, openGateway, rowsOf } from './gateway.ts'
+import { bearer, callOf, mcpHeaders, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { exchangeRaw, readAnswer } from './raw.ts'
-import { startUpstream, valuesOf } from './upstream.ts'
+import { onStage } from './stage.ts'
+import { valuesOf } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
 let key: TestKey
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/mcp', mcp: true, accepts, upstream: `${upstream.origin}/mcp` },
-      { path: '/public/*', public: true, upstream: upstream.origin },
-      { path: '/*', accepts, upstream: upstream.origin },
+      { path: '/mcp', mcp: true, accepts, upstream: `${origin}/mcp` },
+      { path: '/public/*', public: true, upstream: origin },
+      { path: '/*', accepts, upstream: origin },
     ],
     settings: { headers: { serviceUser: 'x-acme-agent' } },
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
 
 describe('T1, T2: whatever is sent, the backend learns who calls from us alone', () => {
   const ours = [

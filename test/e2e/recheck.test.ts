@@ -1,28 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { callOf, openGateway, rowsOf } from './gateway.ts'
+import { describe, expect, test } from 'vitest'
+import { callOf, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { openRaw, readAnswer } from './raw.ts'
 import type { RawConnection } from './raw.ts'
-import { startUpstream } from './upstream.ts'
+import { onStage } from './stage.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  gateway = await openGateway({
-    routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream: `${upstream.origin}/mcp` }],
-  })
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+onStage(
+  (origin) => ({
+    routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream: `${origin}/mcp` }],
+  }),
+  (stage) => ({ upstream, gateway } = stage),
+)
 
 const body = callOf('danger')
 

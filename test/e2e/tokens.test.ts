@@ -1,34 +1,26 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newToken } from '../../src/domain/service-key.ts'
-import { openGateway, rowsOf } from './gateway.ts'
+import { rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { exchangeRaw, readAnswer } from './raw.ts'
-import { startUpstream } from './upstream.ts'
+import { onStage } from './stage.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
 let key: TestKey
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/public/*', public: true, upstream: upstream.origin },
-      { path: '/*', accepts, upstream: upstream.origin },
+      { path: '/public/*', public: true, upstream: origin },
+      { path: '/*', accepts, upstream: origin },
     ],
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
-  await gateway.mark()
-  upstream.reset()
-})
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
 
 const get = (path: string, fields = '') =>
   `GET ${path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key.token}\r\n${fields}Connection: close\r\n\r\n`

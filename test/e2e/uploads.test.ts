@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { Reason } from '../../src/domain/verdict.ts'
-import { openGateway, rowsOf } from './gateway.ts'
+import { rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { exchangeRaw, openRaw, readAnswer } from './raw.ts'
-import { plainAnswer, startUpstream } from './upstream.ts'
+import { onStage } from './stage.ts'
+import { plainAnswer } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
@@ -12,31 +13,25 @@ let key: TestKey
 /** What the trail says to the next call, where a test wants it to refuse. */
 let trailRefusal: Reason | null = null
 
-beforeAll(async () => {
-  upstream = await startUpstream()
-  const accepts = ['service-key' as const]
-  gateway = await openGateway({
+const accepts = ['service-key' as const]
+
+onStage(
+  (origin) => ({
     routes: [
-      { path: '/api/*', accepts, upstream: upstream.origin, bodyLimitBytes: 100_000 },
-      { path: '/large/*', accepts, upstream: upstream.origin },
-      { path: '/public/*', public: true, upstream: upstream.origin, bodyLimitBytes: 100_000 },
+      { path: '/api/*', accepts, upstream: origin, bodyLimitBytes: 100_000 },
+      { path: '/large/*', accepts, upstream: origin },
+      { path: '/public/*', public: true, upstream: origin, bodyLimitBytes: 100_000 },
     ],
     settings: { limits: { bodyTimeout: '300ms' } },
     wrapRecorder: (recorder) => ({
       ...recorder,
       refusal: (mode) => trailRefusal ?? recorder.refusal(mode),
     }),
-  })
-  key = await gateway.issueKey()
-})
-afterAll(async () => {
-  await gateway.close()
-  await upstream.close()
-})
-beforeEach(async () => {
+  }),
+  (stage) => ({ upstream, gateway, key } = stage),
+)
+beforeEach(() => {
   trailRefusal = null
-  await gateway.mark()
-  upstream.reset()
 })
 
 const head = (fields: string, path = '/api/upload') =>

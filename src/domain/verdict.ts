@@ -18,8 +18,6 @@ export interface Allowed {
   /** The service key's id; null for other kinds. */
   keyId: string | null
   grants: Grants
-  /** Epoch milliseconds after which the credential is dead by itself. */
-  endsAt: number
   /**
    * Judges key and lease once more, right before dispatch: null, or the reason to refuse after all. Without I/O
    * unless the key changed or the lease ran out since the verdict.

@@ -124,7 +124,7 @@ export function createGateway(
     // 6. The intent is in the spool before anything goes on; then key and lease are judged once more.
     const begun = await begin(exchange, route)
     if (begun === null) return refuse(exchange, 'trail_unavailable')
-    const late = await judgeAgain(verdict)
+    const late = (await keepSafe()) ?? (await judgeAgain(verdict))
     if (late !== null) return refuseBegun(exchange, begun, late)
 
     // 7 and 8. Sent on, and answered once the row is committed.
@@ -146,12 +146,22 @@ export function createGateway(
 
   async function begin(exchange: Exchange, route: Route): Promise<Begun | null> {
     try {
-      const begun = await recorder.begin(rowsOf(exchange), route.trailMode)
-      if (recorder.isAway()) await recorder.sync()
-      return begun
+      return await recorder.begin(rowsOf(exchange), route.trailMode)
     } catch (error) {
       options.log.error({ err: error }, 'the spool cannot be written')
       return null
+    }
+  }
+
+  /** While the database is away the spool is all there is, so an intent has to survive a power loss there. */
+  async function keepSafe(): Promise<Reason | null> {
+    if (!recorder.isAway()) return null
+    try {
+      await recorder.sync()
+      return null
+    } catch (error) {
+      options.log.error({ err: error }, 'the spool cannot be synced to the disk')
+      return 'trail_unavailable'
     }
   }
 

@@ -49,7 +49,6 @@ export function createServiceKeyAuthenticator(options: {
       credentialKind: 'service-key',
       keyId: key.id,
       grants: key.grants,
-      endsAt: Math.min(key.expiresAt, key.retiresAt ?? Infinity),
       async recheck() {
         const again = await readFresh(digest)
         return again === 'not_fresh' ? again : judge(digest, again)

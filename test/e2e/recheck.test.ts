@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { callOf, rowsOf } from './gateway.ts'
+import { bearer, callOf, mcpHeaders, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
 import { openRaw, readAnswer } from './raw.ts'
 import type { RawConnection } from './raw.ts'
@@ -8,10 +8,17 @@ import type { Upstream } from './upstream.ts'
 
 let upstream: Upstream
 let gateway: TestGateway
+/** The database is away, and what is in the spool can't be made to survive a power loss. */
+let isDiskFailing = false
 
 onStage(
   (origin) => ({
     routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream: `${origin}/mcp` }],
+    wrapRecorder: (recorder) => ({
+      ...recorder,
+      isAway: () => isDiskFailing || recorder.isAway(),
+      sync: () => (isDiskFailing ? Promise.reject(new Error('EIO')) : recorder.sync()),
+    }),
   }),
   (stage) => ({ upstream, gateway } = stage),
 )
@@ -27,6 +34,21 @@ async function begin(key: TestKey): Promise<RawConnection> {
   await connection.until('100 Continue')
   return connection
 }
+
+test('an intent that the disk does not keep safe while the database is away is a denial, and nothing goes on', async () => {
+  isDiskFailing = true
+  const response = await fetch(`${gateway.url}/mcp`, {
+    method: 'POST',
+    headers: { ...mcpHeaders, ...bearer(await gateway.issueKey()) },
+    body,
+  })
+  isDiskFailing = false
+  expect(response.status).toBe(503)
+  expect(await rowsOf(gateway, 1)).toMatchObject([
+    { outcome: 'denied', reason: 'trail_unavailable', status: 503, tool: 'danger' },
+  ])
+  expect(upstream.received).toEqual([])
+})
 
 describe('a key is judged again right before dispatch', () => {
   test.each<[string, string, (key: TestKey) => Promise<void>]>([

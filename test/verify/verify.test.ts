@@ -69,7 +69,6 @@ describe('a service key', () => {
         principal: { kind: 'service', id: key.serviceUserId, customer: 'acme' },
         credentialKind: 'service-key',
         keyId: key.id,
-        endsAt: Math.min(key.expiresAt, key.retiresAt ?? Infinity),
       })
       expect(await judgeAgain(verdict)).toBeNull()
     }

@@ -22,6 +22,8 @@ export interface CallRecord {
   credentialKind: CredentialKind | null
   keyId: string | null
   serviceUserId: string | null
+  /** `user:<id>` or `workload:<id>`; null for service users, whom their id names, and where nobody is known. */
+  principal: string | null
   /** The HTTP method; null where the request could not be read so far. */
   httpMethod: string | null
   /** The URL's path without its query; null where it could not be read. */
@@ -58,6 +60,8 @@ export interface EndRecord {
 /** A call joined with its end: how the trail reads. */
 export interface TrailRow extends Omit<CallRecord, 'outcome'> {
   outcome: Outcome
+  /** Service users too: `service:<id>`. */
+  principal: string | null
   /** When the database took the row. */
   recordedAt: number
 }

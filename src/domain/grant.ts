@@ -1,8 +1,8 @@
-/**
- * What a key may do. Nothing can be granted or withheld yet, so the only value that this version can judge is
- * the empty one.
- */
-export type Grants = Readonly<Record<string, unknown>>
+/** What a key may do. */
+export interface Grants {
+  /** Whether the key may rotate itself, with its own token. */
+  readonly selfRotate?: true
+}
 
 export const noGrants: Grants = Object.freeze({})
 
@@ -11,5 +11,5 @@ export const noGrants: Grants = Object.freeze({})
  * not know, is refused rather than read as unlimited.
  */
 export function canJudge(grants: Grants): boolean {
-  return Object.keys(grants).length === 0
+  return Object.entries(grants).every(([name, value]) => name === 'selfRotate' && value === true)
 }

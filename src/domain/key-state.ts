@@ -9,11 +9,13 @@ type UserTimes = Pick<ServiceUser, 'disabledAt'>
 
 /**
  * The state of a key at `nowMs`. An instant counts as reached at that very millisecond: a key that expires at
- * t works at t − 1 and is dead at t. What someone decided (revoked, disabled) is named before what time did.
+ * t works at t − 1 and is dead at t. What someone decided (revoked, disabled) is named before what time did, and
+ * holds whatever the clock says: it was written by another node, whose clock may be ahead. A revocation at the very
+ * end of an overlap is the tidy-up's record of that end.
  */
 export function keyState(key: KeyTimes, user: UserTimes, nowMs: number): KeyState {
-  if (key.revokedAt !== null && key.revokedAt <= nowMs) return 'revoked'
-  if (user.disabledAt !== null && user.disabledAt <= nowMs) return 'disabled'
+  if (key.revokedAt !== null) return key.revokedAt === key.retiresAt ? 'retired' : 'revoked'
+  if (user.disabledAt !== null) return 'disabled'
   if (key.expiresAt <= nowMs) return 'expired'
   if (key.retiresAt === null) return 'active'
   return key.retiresAt <= nowMs ? 'retired' : 'retiring'

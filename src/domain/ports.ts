@@ -1,6 +1,7 @@
 import type { CallRecord, EndRecord, Outcome, TrailRow } from './call.ts'
 import type { Grants } from './grant.ts'
-import type { ServiceKey, ServiceUser } from './service-key.ts'
+import type { ChangeKind, KeyStore } from './key-store.ts'
+import type { NoticeStore } from './notice-store.ts'
 
 /**
  * What the rooms need from a store. Both engines prove themselves against one conformance suite
@@ -17,7 +18,7 @@ export class StoreUnavailable extends Error {
 /** A change that the store's rules refuse; `code` is stable. */
 export class StoreConflict extends Error {
   override readonly name = 'StoreConflict'
-  readonly code: 'name_taken' | 'not_found' | 'already_revoked'
+  readonly code: 'name_taken' | 'not_found'
   constructor(code: StoreConflict['code'], message: string) {
     super(message)
     this.code = code
@@ -70,52 +71,22 @@ export interface KeyLookup {
   poll(sinceEpoch: number): Promise<EpochPoll>
 }
 
-export type ChangeKind = 'created' | 'revoked'
-
-/** One row of `changes`: history on the page, and the nodes' feed. */
-export interface Change {
-  epoch: number
-  actor: string
-  subjectKind: 'service-user' | 'service-key'
-  subjectId: string
-  what: ChangeKind
-  reason: string | null
-  at: number
-}
-
 export interface Page<T> {
   data: T[]
   /** Give it back to get the next page; null at the end. */
   nextCursor: string | null
 }
 
-export interface KeyFilter {
-  serviceUserId?: string
-  cursor?: string
-  limit: number
-}
-
-/** A key with its service user: how lists and pages show it. */
-export interface KeyWithUser {
-  key: ServiceKey
-  user: ServiceUser
-}
-
-/** For the keys room. Each change writes its row in `changes` in the same transaction. */
-export interface KeyStore {
-  createServiceUser(user: ServiceUser): Promise<void>
-  /** Oldest first, by id. */
-  listServiceUsers(page: { cursor?: string; limit: number }): Promise<Page<ServiceUser>>
-  /** By id or by name. */
-  findServiceUser(idOrName: string): Promise<ServiceUser | null>
-  createKey(key: ServiceKey, digest: Buffer): Promise<void>
-  /** Newest first. */
-  listKeys(filter: KeyFilter): Promise<Page<KeyWithUser>>
-  findKey(id: string): Promise<KeyWithUser | null>
-  /** Ends the key at `at`. Throws `not_found` or `already_revoked`. */
-  revokeKey(id: string, end: { at: number; actor: string; reason: string }): Promise<KeyWithUser>
-  /** The changes of one subject, newest first. */
-  history(subjectId: string): Promise<Change[]>
+/** Who still uses a key. */
+export interface KeyUsage {
+  /** Calls since the instant that was asked from; denials too, but for those because the key was dead. */
+  calls: number
+  lastUsedAt: number | null
+  lastAddress: string | null
+  /** The user agent of the last call. */
+  lastClient: string | null
+  /** Most called first; at most 20. */
+  tools: { tool: string; calls: number }[]
 }
 
 export interface TrailFilter {
@@ -145,6 +116,8 @@ export interface TrailStore {
   append(batch: TrailBatch): Promise<void>
   /** Newest first. */
   list(filter: TrailFilter): Promise<Page<TrailRow>>
+  /** What each of the keys did since an instant, in their order. */
+  usage(keyIds: readonly string[], since: number): Promise<KeyUsage[]>
 }
 
 /** A whole store: what `store/` gives to the wiring. */
@@ -152,6 +125,7 @@ export interface Store {
   readonly lookups: KeyLookup
   readonly keys: KeyStore
   readonly trail: TrailStore
+  readonly notices: NoticeStore
   /** Applies the migrations that are missing; answers their numbers. */
   migrate(): Promise<number[]>
   /** Throws unless the schema is exactly the one that this code was built for. */

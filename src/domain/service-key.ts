@@ -29,6 +29,10 @@ export interface ServiceKey {
   revokedAt: number | null
   revokedReason: string | null
   predecessorId: string | null
+  /** The key whose own token made this one; null where an administrator did. */
+  mintedBy: string | null
+  /** The end of all that may come of it by self-rotation; null where it may not rotate itself. */
+  familyEndsAt: number | null
   lastUsedAt: number | null
 }
 
@@ -36,8 +40,10 @@ export interface ServiceKey {
 export interface ServiceUser {
   id: string
   name: string
-  /** The e-mail address of the person or team that answers for it. */
-  owner: string
+  /** The e-mail address of the person or team that answers for it; null only where the policy doesn't ask for one. */
+  owner: string | null
+  /** Who is told as well, once earlier notices were not acknowledged. */
+  backupOwner: string | null
   customer: string | null
   createdBy: string
   createdAt: number
@@ -105,14 +111,24 @@ export function createTokenScanner(prefixes: readonly string[]): TokenScanner {
   const form = `(${prefixes.join('|')})_[0-9A-Za-z]{${bodyLength}}`
   const pattern = new RegExp(form)
   const everywhere = new RegExp(form, 'g')
+  // Most texts are too short to hold one.
+  const shortest = Math.min(...prefixes.map((prefix) => prefix.length)) + 1 + bodyLength
   return {
-    found: (text) => pattern.test(text) || pattern.test(decodeEscapes(text)),
+    found: (text) => text.length >= shortest && (pattern.test(text) || pattern.test(decodeEscapes(text))),
     mask(text) {
+      if (text.length < shortest) return text
       if (pattern.test(text)) return text.replace(everywhere, '$1_[masked]')
       const decoded = decodeEscapes(text)
       return pattern.test(decoded) ? decoded.replace(everywhere, '$1_[masked]') : text
     },
   }
+}
+
+const anyToken = new RegExp(`[a-z][a-z0-9]{1,11}_[0-9A-Za-z]{${bodyLength}}`)
+
+/** Whether a text holds something of a token's form, whatever its prefix: what people write is kept and sent on. */
+export function holdsToken(text: string): boolean {
+  return anyToken.test(text)
 }
 
 /** Percent escapes one by one, also where they are no valid UTF-8: all of a token is ASCII. */

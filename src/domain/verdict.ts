@@ -19,10 +19,15 @@ export interface Allowed {
   keyId: string | null
   grants: Grants
   /**
-   * Judges key and lease once more, right before dispatch: null, or the reason to refuse after all. Without I/O
-   * unless the key changed or the lease ran out since the verdict.
+   * The instant from which the credential no longer holds, in epoch milliseconds; null where it has no end of its
+   * own.
    */
-  recheck: () => Promise<Reason | null>
+  endsAt: number | null
+  /**
+   * Judges key and lease once more, right before dispatch: null, or the reason to refuse after all. At once and
+   * without I/O, unless the key changed or the lease ran out since the verdict.
+   */
+  recheck: () => Reason | null | Promise<Reason | null>
 }
 
 export interface Refused {
@@ -31,6 +36,8 @@ export interface Refused {
   /** Known when the credential was recognised before it was refused: for the trail only. */
   keyId?: string
   serviceUserId?: string
+  /** The issuer that a JWT names, where that is one of ours. */
+  issuer?: string
 }
 
 export type Verdict = Allowed | Refused
@@ -121,6 +128,12 @@ export const refusals = {
   not_fresh: notServing,
   store_unavailable: notServing,
   trail_unavailable: notServing,
+  issuer_unavailable: own(
+    'issuer_unavailable',
+    503,
+    50300,
+    'The keys of the issuer are not at hand; try again shortly.',
+  ),
 } as const satisfies Record<string, Refusal>
 
 /** A reason for not carrying out a call, or for not answering it as the backend did. */

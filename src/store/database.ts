@@ -64,6 +64,11 @@ export function unavailable(message: string, code?: string): StoreUnavailable {
   return new StoreUnavailable(`the database can't be reached (${message})`, { cause })
 }
 
+/** For what happened between a transaction's reading and its writing, where no lock stood: run it again. */
+export function collision(message: string): StatementFailed {
+  return new StatementFailed(message, '40001', null)
+}
+
 const collisions = new Set(['40001', '40P01'])
 const attemptLimit = 10
 

@@ -4,11 +4,16 @@ import { checkSchema, migrate } from './migrate.ts'
 import { migrations } from './migrations.gen.ts'
 import { openPgliteDatabase } from './pglite.ts'
 import { openPostgresDatabase } from './postgres.ts'
+import { changeKeysQuery } from './queries/change-keys.ts'
 import { changeQueries } from './queries/changes.ts'
 import { keyQueries } from './queries/keys.ts'
 import { lookupQueries } from './queries/lookups.ts'
+import { noticeQueries } from './queries/notices.ts'
 import { serviceUserQueries } from './queries/service-users.ts'
+import { outboxQueries } from './queries/outbox.ts'
+import { sweepQuery } from './queries/sweep.ts'
 import { trailQueries } from './queries/trail.ts'
+import { usageQuery } from './queries/usage.ts'
 import { inSchema } from './schema.ts'
 
 /** A store on Postgres. Connects on first use; throws a `TypeError` for a URL or schema name of a wrong form. */
@@ -29,8 +34,14 @@ function storeOn(engine: Database, schema: string): Store {
   const database = inSchema(engine, schema)
   return {
     lookups: lookupQueries(database),
-    keys: { ...serviceUserQueries(database), ...keyQueries(database), ...changeQueries(database) },
-    trail: trailQueries(database),
+    keys: {
+      ...serviceUserQueries(database),
+      ...keyQueries(database),
+      ...changeKeysQuery(database),
+      ...changeQueries(database),
+    },
+    trail: { ...trailQueries(database), ...usageQuery(database) },
+    notices: { ...sweepQuery(database), ...outboxQueries(database), ...noticeQueries(database) },
     migrate: () => migrate(database, schema, migrations),
     checkSchema: () => checkSchema(database, migrations),
     close: () => database.close(),

@@ -3,7 +3,17 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { newId } from '../../src/domain/id.ts'
 import type { Store, TrailFilter } from '../../src/domain/ports.ts'
-import { at, batchOf, call, createUserWithKey, end, serviceKey, serviceUser } from './records.ts'
+import {
+  at,
+  batchOf,
+  call,
+  createKey,
+  createUserWithKey,
+  end,
+  ofNewerVersion,
+  serviceKey,
+  serviceUser,
+} from './records.ts'
 
 /** The trail, and text that breaks things: what every engine passes. */
 export function trailConformance(current: () => Store): void {
@@ -33,10 +43,13 @@ export function trailConformance(current: () => Store): void {
         clientAddress: null,
         userAgent: null,
       })
-      await current().trail.append(batchOf([full, empty]))
+      const person = call({ credentialKind: 'session', principal: 'user:ada' })
+      await current().trail.append(batchOf([full, empty, person]))
       const rows = await listed({})
       const { recordedAt, ...row } = rows.find(({ id }) => id === full.id) ?? { recordedAt: Number.NaN }
-      expect(row).toEqual(full)
+      // A service user is named by its own column, and reads like everyone else.
+      expect(row).toEqual({ ...full, principal: `service:${full.serviceUserId}` })
+      expect(rows.find(({ id }) => id === person.id)).toMatchObject({ principal: 'user:ada' })
       expect(Math.abs(recordedAt - Date.now())).toBeLessThan(60_000)
       expect(rows.find(({ id }) => id === empty.id)).toMatchObject(empty)
     })
@@ -91,6 +104,16 @@ export function trailConformance(current: () => Store): void {
       )
       await current().trail.append(batchOf([first, first]))
       expect(await listed({ keyId })).toMatchObject([{ tool: 'first', outcome: 'succeeded' }])
+    })
+
+    test('a batch that is sent again is completed: rows that are there already keep out no others', async () => {
+      const keyId = newId(at)
+      const first = call({ keyId, tool: 'first' })
+      const second = call({ keyId, at: at + 1, tool: 'second' })
+      const third = call({ keyId, at: at + 2, tool: 'third' })
+      await current().trail.append(batchOf([second]))
+      await current().trail.append(batchOf([first, { ...second, tool: 'another' }, third, third]))
+      expect((await listed({ keyId })).map(({ tool }) => tool)).toEqual(['third', 'second', 'first'])
     })
 
     test('a batch is taken whole or not at all', async () => {
@@ -211,8 +234,9 @@ export function trailConformance(current: () => Store): void {
       const user = serviceUser({ name, owner: name, customer: name, createdBy: name })
       await current().keys.createServiceUser(user)
       expect(await current().keys.findServiceUser(name)).toEqual(user)
-      const { key, digest } = serviceKey(user.id, { name, start: name, grants: { [name]: [name] } })
-      await current().keys.createKey(key, digest)
+      const grants = ofNewerVersion({ [name]: [name] })
+      const { key, digest } = serviceKey(user.id, { name, start: name, grants })
+      await createKey(current(), { key, digest })
       expect((await current().keys.findKey(key.id))?.key).toEqual(key)
       const made = call({ keyId: key.id, tool: name, path: name, userAgent: name, requestId: name })
       await current().trail.append(batchOf([made]))
@@ -228,9 +252,8 @@ export function trailConformance(current: () => Store): void {
         const user = serviceUser()
         await current().keys.createServiceUser(user)
         for (const [index, name] of strings.entries()) {
-          const grants = { text: name.replaceAll('\0', '') }
-          const { key, digest } = serviceKey(user.id, { id: newId(at + index), name, grants })
-          await current().keys.createKey(key, digest)
+          const grants = ofNewerVersion({ text: name.replaceAll('\0', '') })
+          await createKey(current(), serviceKey(user.id, { id: newId(at + index), name, grants }))
         }
         const keys = (await current().keys.listKeys({ serviceUserId: user.id, limit: strings.length })).data
         expect(keys.toReversed().map(({ key }) => key.name)).toEqual(stored)

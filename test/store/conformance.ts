@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Store } from '../../src/domain/ports.ts'
+import { changeConformance } from './conformance-changes.ts'
 import { keyConformance } from './conformance-keys.ts'
+import { noticeConformance } from './conformance-notices.ts'
+import { sweepConformance } from './conformance-sweep.ts'
 import { trailConformance } from './conformance-trail.ts'
+import { usageConformance } from './conformance-usage.ts'
 
 /** What a store is opened with, so that the suite can open a second one on the same data. */
 export interface Opened {
@@ -20,6 +24,10 @@ export function conformance(name: string, open: () => Promise<Opened>): void {
     afterAll(() => opened.end())
     const current = (): Store => opened.store
     keyConformance(current)
+    changeConformance(current)
+    sweepConformance(current)
+    noticeConformance(current)
     trailConformance(current)
+    usageConformance(current)
   })
 }

@@ -1,9 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '../../src/domain/id.ts'
-import { bytesArray, plainArray, textArray } from '../../src/store/array.ts'
+import {
+  bigintArray,
+  bytesArray,
+  doubleArray,
+  instantArray,
+  integerArray,
+  textArray,
+  uuidArray,
+} from '../../src/store/array.ts'
 import { cursorAfter, readCursor } from '../../src/store/cursor.ts'
 import type { Database } from '../../src/store/database.ts'
+import { openPgliteDatabase } from '../../src/store/pglite.ts'
 import { openPostgresDatabase } from '../../src/store/postgres.ts'
 import { startPostgres } from './postgres-server.ts'
 import type { PostgresServer } from './postgres-server.ts'
@@ -36,39 +48,88 @@ describe('a cursor', () => {
   })
 })
 
-describe('array literals', () => {
+describe('binary arrays', () => {
   let server: PostgresServer
-  let database: Database
+  let directory: string
+  let engines: Database[]
   beforeAll(async () => {
     server = await startPostgres()
-    database = openPostgresDatabase({ connectionString: await server.createDatabase() })
+    directory = await mkdtemp(join(tmpdir(), 'postern-arrays-'))
+    engines = [
+      openPostgresDatabase({ connectionString: await server.createDatabase() }),
+      openPgliteDatabase({ directory: join(directory, 'pglite') }),
+    ]
   })
   afterAll(async () => {
-    await database.close()
+    await Promise.all(engines.map((engine) => engine.close()))
     await server.stop()
+    await rm(directory, { recursive: true, force: true })
   })
 
-  async function read(type: string, literal: string): Promise<unknown[]> {
-    const rows = await database.query<{ item: unknown }>(`SELECT unnest($1::${type}[]) AS item`, [literal])
-    return rows.map(({ item }) => item)
+  /** What each engine reads from the bytes is what was meant. */
+  async function expectRead(type: string, array: Buffer, items: unknown[]): Promise<void> {
+    for (const engine of engines) {
+      const rows = await engine.query<{ item: unknown }>(`SELECT unnest($1::${type}[]) AS item`, [array])
+      expect(rows.map(({ item }) => item)).toEqual(items)
+    }
   }
 
-  test('are read by Postgres as what they were made from', async () => {
-    const text = fc.string({
-      unit: fc.oneof(fc.constantFrom('"', '\\', ',', '{', '}', 'NULL', ' '), fc.string({ unit: 'binary' })),
-    })
+  const instants = { min: Date.UTC(1900, 0), max: Date.UTC(9999, 0) }
+  const text = fc.string({
+    unit: fc.oneof(fc.constantFrom('"', '\\', ',', '{', '}', 'NULL', ' '), fc.string({ unit: 'binary' })),
+  })
+
+  test.each<[string, (items: never[]) => Buffer, fc.Arbitrary<unknown>]>([
+    ['text', textArray, text.map((item) => item.replaceAll('\0', ''))],
+    ['uuid', uuidArray, fc.uuid()],
+    ['integer', integerArray, fc.integer()],
+    ['bigint', bigintArray, fc.maxSafeInteger()],
+    ['float8', doubleArray, fc.double().filter((item) => !Object.is(item, -0))],
+    ['timestamptz', instantArray, fc.integer(instants)],
+  ])('of %s are read by both engines as what they were made from', async (type, arrayOf, item) => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.option(text.map((item) => item.replaceAll('\0', '')))),
-        fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }))),
-        fc.array(fc.uint8Array().map((bytes) => Buffer.from(bytes))),
-        async (texts, numbers, bytes) => {
-          expect(await read('text', textArray(texts))).toEqual(texts)
-          // -0 is written as 0.
-          expect(await read('float8', plainArray(numbers))).toEqual(numbers.map((n) => (n === 0 ? 0 : n)))
-          expect(await read('bytea', bytesArray(bytes))).toEqual(bytes)
-        },
-      ),
+      fc.asyncProperty(fc.array(fc.option(item)), async (items) => {
+        await expectRead(type, arrayOf(items as never[]), items)
+      }),
+      { numRuns: 50 },
     )
+  })
+
+  test('of bytea are read by both engines as what they were made from', async () => {
+    const bytes = fc.uint8Array().map((item) => Buffer.from(item))
+    await fc.assert(
+      fc.asyncProperty(fc.array(bytes), (items) => expectRead('bytea', bytesArray(items), items)),
+      { numRuns: 50 },
+    )
+  })
+
+  test('hold text of every length, and U+FFFD for NUL and unpaired surrogates', async () => {
+    const texts = [
+      '',
+      '\0',
+      'a\0b',
+      '\ud800',
+      'x\udc00y',
+      'é',
+      'a'.repeat(64),
+      'a'.repeat(65),
+      'é\0'.repeat(99),
+    ]
+    const stored = texts.map((item) => Buffer.from(item).toString().replaceAll('\0', '\uFFFD'))
+    await expectRead('text', textArray(texts), stored)
+  })
+
+  test.each<[string, () => Buffer]>([
+    ['an id that is none', () => uuidArray(['0198c0de-0000-7000-8000-00000000000g'])],
+    ['an id in another form', () => uuidArray(['0198c0de000070008000000000000000'])],
+    ['an id with a letter of another script', () => uuidArray(['0198c0de-0000-7000-8000-00000000000\u0131'])],
+    ['an id without its dashes', () => uuidArray(['0198c0de00000-7000-8000-000000000000'])],
+    ['an integer of 33 bits', () => integerArray([2 ** 31])],
+    ['a fraction', () => integerArray([0.5])],
+    ['a number that is not safe', () => bigintArray([2 ** 53])],
+    ['an instant that is none', () => instantArray([Number.NaN])],
+    ['an instant out of range', () => instantArray([8.64e18])],
+  ])('refuse %s instead of sending another', (_, make) => {
+    expect(make).toThrow(RangeError)
   })
 })

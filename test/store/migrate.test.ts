@@ -1,13 +1,19 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '../../src/domain/id.ts'
+import { instant } from '../../src/store/database.ts'
 import type { Database } from '../../src/store/database.ts'
 import { checkSchema, migrate } from '../../src/store/migrate.ts'
 import { migrations } from '../../src/store/migrations.gen.ts'
+import { keyQueries } from '../../src/store/queries/keys.ts'
+import { sweepQuery } from '../../src/store/queries/sweep.ts'
 import { openPgliteDatabase } from '../../src/store/pglite.ts'
 import { openPostgresDatabase } from '../../src/store/postgres.ts'
 import { inSchema } from '../../src/store/schema.ts'
+import { at } from './records.ts'
 import { startPostgres } from './postgres-server.ts'
 import type { PostgresServer } from './postgres-server.ts'
 
@@ -77,8 +83,8 @@ describe.each(engines)('migrations on %s', (_, open) => {
   test('of a newer version are refused by an older one, which says what to do', async () => {
     const { apply, check } = fresh()
     await apply(first, second)
-    for (const refused of [apply(first), check(first)])
-      await expect(refused).rejects.toMatchObject({
+    for (const refused of [apply, check])
+      await expect(refused(first)).rejects.toMatchObject({
         code: 'schema_newer',
         message: expect.stringContaining('upgrade Postern'),
       })
@@ -97,8 +103,8 @@ describe.each(engines)('migrations on %s', (_, open) => {
       message: expect.stringContaining('postern migrate'),
     })
     const changed = { ...first, sql: `${first.sql} ` }
-    for (const refused of [apply(changed, second), check(changed)])
-      await expect(refused).rejects.toMatchObject({ code: 'schema_changed' })
+    await expect(apply(changed, second)).rejects.toMatchObject({ code: 'schema_changed' })
+    await expect(check(changed)).rejects.toMatchObject({ code: 'schema_changed' })
     expect(await tables()).toEqual(['migrations', 'one'])
   })
 
@@ -109,6 +115,52 @@ describe.each(engines)('migrations on %s', (_, open) => {
       expect(await migrate(database, name, migrations)).toEqual(migrations.map(({ number }) => number))
       await checkSchema(database, migrations)
     }
+  })
+
+  test('to rotation keep what is there, and make every key that is not revoked due for a sweep', async () => {
+    const schema = `schema_${++schemas}`
+    const database = inSchema(raw, schema)
+    expect(await migrate(database, schema, migrations.slice(0, 1))).toEqual([1])
+    const user = newId(at)
+    const [live, revoked] = [newId(at), newId(at + 1)]
+    await database.query(
+      `INSERT INTO postern.service_users (id, name, owner, created_by, created_at)
+       VALUES ($1, 'reporting', 'team@example.com', 'admin:ada', $2)`,
+      [user, instant(at)],
+    )
+    for (const [id, revokedAt] of [
+      [live, null],
+      [revoked, instant(at + 5)],
+    ] as const)
+      await database.query(
+        `INSERT INTO postern.service_api_keys (
+           id, service_user_id, hashed_token, expires_at, revoked_at, revoked_reason, start, name, grants,
+           created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'pst_ab12', 'desk', '{}', 'admin:ada', $7)`,
+        [
+          id,
+          user,
+          randomBytes(32),
+          instant(at + 99),
+          revokedAt,
+          revokedAt === null ? null : 'leaked',
+          instant(at),
+        ],
+      )
+    expect(await migrate(database, schema, migrations)).toEqual(
+      migrations.slice(1).map(({ number }) => number),
+    )
+    const keys = await keyQueries(database).listKeys({ limit: 9 })
+    expect(keys.data).toMatchObject([
+      { key: { id: revoked, revokedAt: at + 5 }, user: { owner: 'team@example.com', backupOwner: null } },
+      { key: { id: live, revokedAt: null, mintedBy: null, familyEndsAt: null, predecessorId: null } },
+    ])
+    const due: string[] = []
+    await sweepQuery(database).sweep(at, 9, (found) => {
+      due.push(...found.map(({ key }) => key.id))
+      return []
+    })
+    expect(due).toEqual([live])
   })
 })
 

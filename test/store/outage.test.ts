@@ -164,7 +164,7 @@ describe('a database that refuses', () => {
     await expect(store.trail.append(batchOf([call()]))).rejects.toMatchObject(unavailable)
     await database.script('ALTER TABLE postern.elsewhere RENAME TO trail_calls')
     await store.trail.append(batchOf([call()]))
-    const misfit = batchOf([call({ keyId: 'no uuid' })])
+    const misfit = batchOf([call({ outcome: 'no outcome' as never })])
     await expect(store.trail.append(misfit)).rejects.toMatchObject({ name: 'StatementFailed' })
   })
 

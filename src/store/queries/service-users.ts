@@ -1,23 +1,25 @@
 import { isId } from '../../domain/id.ts'
 import { StoreConflict } from '../../domain/ports.ts'
-import type { KeyStore } from '../../domain/ports.ts'
+import type { KeyStore } from '../../domain/key-store.ts'
 import type { ServiceUser } from '../../domain/service-key.ts'
 import { pageOf, readCursor } from '../cursor.ts'
 import { instant, violates } from '../database.ts'
 import type { Database } from '../database.ts'
-import { recordChange } from './changes.ts'
+import { recordChanges } from './changes.ts'
 
 type ServiceUserQueries = Pick<KeyStore, 'createServiceUser' | 'listServiceUsers' | 'findServiceUser'>
 
 /** The columns of a service user named as in the domain, behind any prefix: `u.` or none. */
 export const serviceUserColumns = `
-  u.id AS user_id, u.name AS user_name, u.owner AS user_owner, u.customer AS user_customer,
-  u.created_by AS user_created_by, u.created_at AS user_created_at, u.disabled_at AS user_disabled_at`
+  u.id AS user_id, u.name AS user_name, u.owner AS user_owner, u.backup_owner AS user_backup_owner,
+  u.customer AS user_customer, u.created_by AS user_created_by, u.created_at AS user_created_at,
+  u.disabled_at AS user_disabled_at`
 
 export interface ServiceUserRow {
   user_id: string
   user_name: string
-  user_owner: string
+  user_owner: string | null
+  user_backup_owner: string | null
   user_customer: string | null
   user_created_by: string
   user_created_at: number
@@ -30,6 +32,7 @@ export function serviceUserOf(row: ServiceUserRow): ServiceUser {
     id: row.user_id,
     name: row.user_name,
     owner: row.user_owner,
+    backupOwner: row.user_backup_owner,
     customer: row.user_customer,
     createdBy: row.user_created_by,
     createdAt: row.user_created_at,
@@ -44,12 +47,14 @@ export function serviceUserQueries(database: Database): ServiceUserQueries {
       database.transaction(async (queries) => {
         try {
           await queries.query(
-            `INSERT INTO postern.service_users (id, name, owner, customer, created_by, created_at, disabled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+            `INSERT INTO postern.service_users (
+               id, name, owner, backup_owner, customer, created_by, created_at, disabled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
             [
               user.id,
               user.name,
               user.owner,
+              user.backupOwner,
               user.customer,
               user.createdBy,
               instant(user.createdAt),
@@ -61,14 +66,16 @@ export function serviceUserQueries(database: Database): ServiceUserQueries {
             throw new StoreConflict('name_taken', 'a service user of this name exists already')
           throw error
         }
-        await recordChange(queries, {
-          actor: user.createdBy,
-          subjectKind: 'service-user',
-          subjectId: user.id,
-          what: 'created',
-          reason: null,
-          at: user.createdAt,
-        })
+        await recordChanges(queries, [
+          {
+            actor: user.createdBy,
+            subjectKind: 'service-user',
+            subjectId: user.id,
+            what: 'created',
+            reason: null,
+            at: user.createdAt,
+          },
+        ])
       }),
 
     listServiceUsers: async ({ cursor, limit }) => {

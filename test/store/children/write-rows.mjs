@@ -20,6 +20,7 @@ for (let sequence = 1; ; sequence++) {
     credentialKind: null,
     keyId: null,
     serviceUserId: null,
+    principal: null,
     httpMethod: 'POST',
     path: '/mcp',
     method: null,

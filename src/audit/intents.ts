@@ -69,6 +69,7 @@ export function createIntents(options: {
       credentialKind: draft.credentialKind,
       keyId: draft.keyId,
       serviceUserId: draft.serviceUserId,
+      principal: draft.principal,
       httpMethod: draft.httpMethod,
       path: draft.path,
       method: draft.method,

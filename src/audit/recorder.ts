@@ -1,7 +1,7 @@
 import type { CallRecord, EndRecord, Outcome } from '../domain/call.ts'
 import type { Clock, TrailStore } from '../domain/ports.ts'
 import type { Reason } from '../domain/verdict.ts'
-import type { PendingRow } from './batches.ts'
+import type { Added, PendingRow, RowFate } from './batches.ts'
 import { createBatches } from './batches.ts'
 import { createDenialGate } from './denial-gate.ts'
 import { createIntents } from './intents.ts'
@@ -154,10 +154,8 @@ export function openRecorder(options: RecorderOptions): Recorder {
     },
   })
 
-  async function begin(drafts: readonly CallDraft[], mode: TrailMode): Promise<Begun> {
-    const rows = await intents.spool(drafts)
-
-    async function write(known: Partial<Finish>): Promise<boolean> {
+  function begunOf(rows: readonly PendingRow[], mode: TrailMode): Begun {
+    function write(known: Partial<Finish>): Promise<boolean> {
       for (const { call } of rows) {
         if (call === null) continue
         call.outcome = known.outcome ?? null
@@ -168,6 +166,14 @@ export function openRecorder(options: RecorderOptions): Recorder {
       }
       if (batches.isAway()) amend(rows)
       const added = rows.map((row) => batches.add(row))
+      const [first] = added
+      // The usual call, with as little as can be to wake up when the batch is committed.
+      if (added.length === 1 && first !== undefined && mode === 'strict')
+        return first.settled().then(isCommitted)
+      return untilSafe(added)
+    }
+
+    async function untilSafe(added: readonly Added[]): Promise<boolean> {
       const fates = await Promise.all(
         added.map((row) => (mode === 'spool' ? row.untilAway() : row.settled())),
       )
@@ -177,7 +183,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
         await spool.sync()
         return !fates.includes('rejected')
       }
-      return fates.every((fate) => fate === 'committed')
+      return fates.every(isCommitted)
     }
 
     return {
@@ -200,7 +206,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
       if (mode === 'spool' && spool.pendingBytes() < options.quotaBytes) return null
       return 'trail_unavailable'
     },
-    begin,
+    begin: (drafts, mode) => intents.spool(drafts).then((rows) => begunOf(rows, mode)),
     isAway: () => batches.isAway(),
     sync: () => spool.sync(),
     deny: (draft, denial) => gate.deny({ ...draft, ...denial }),
@@ -215,4 +221,8 @@ export function openRecorder(options: RecorderOptions): Recorder {
       spool.close()
     },
   }
+}
+
+function isCommitted(fate: RowFate): boolean {
+  return fate === 'committed'
 }

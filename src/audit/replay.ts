@@ -1,3 +1,4 @@
+import type { CallRecord } from '../domain/call.ts'
 import type { TrailStore } from '../domain/ports.ts'
 import { StoreUnavailable } from '../domain/ports.ts'
 import type { LeftBehind } from './spool.ts'
@@ -20,7 +21,7 @@ export async function replay(options: {
   for (const left of leftBehind) {
     const { calls, ends } = left
     left.refusedRows =
-      (await writeAll(calls, (some) => trail.append({ calls: some, ends: [], lastUsed: new Map() }))) +
+      (await writeAll(calls, (some) => trail.append({ calls: some, ends: [], lastUsed: usesIn(some) }))) +
       (await writeAll(ends, (some) => trail.append({ calls: [], ends: some, lastUsed: new Map() })))
     rows += calls.length + ends.length - left.refusedRows
     const { corruptLines, refusedRows } = left
@@ -29,6 +30,14 @@ export async function replay(options: {
       log.error({ file: aside, corruptLines, refusedRows }, 'a spool file could not be replayed whole')
   }
   return rows
+}
+
+/** When each key was last used: an intent without an end was sent on, too. */
+function usesIn(calls: readonly CallRecord[]): Map<string, number> {
+  const uses = new Map<string, number>()
+  for (const { keyId, outcome, at } of calls)
+    if (keyId !== null && outcome !== 'denied') uses.set(keyId, Math.max(at, uses.get(keyId) ?? 0))
+  return uses
 }
 
 /**

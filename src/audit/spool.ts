@@ -211,7 +211,8 @@ function parseLine(text: string): SpoolLine | null {
   try {
     const line = JSON.parse(text) as Partial<{ call: CallRecord; end: EndRecord }> | null
     if (typeof line?.call?.id === 'string' && typeof line.call.sequence === 'number')
-      return { call: line.call }
+      // A file of a version before this has no principals.
+      return { call: { ...line.call, principal: line.call.principal ?? null } }
     if (typeof line?.end?.callId === 'string') return { end: line.end }
     return null
   } catch {

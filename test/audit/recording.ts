@@ -24,6 +24,7 @@ export function draft(fields: Partial<CallDraft> = {}): CallDraft {
     credentialKind: 'service-key',
     keyId: 'key-1',
     serviceUserId: 'user-1',
+    principal: null,
     httpMethod: 'POST',
     path: '/mcp',
     method: 'tools/call',

@@ -55,6 +55,17 @@ describe('after a crash', () => {
     expect(await open().replay()).toBe(0)
   })
 
+  it('the keys of its calls were used, also where no end was seen', async () => {
+    const { recorder, trail, directory } = setUp()
+    trail.isAway = true
+    await recorder.begin([draft({ keyId: 'key-1', at: 5 })], 'strict')
+    await recorder.begin([draft({ keyId: 'key-1', at: 7 })], 'strict')
+    recorder.deny(draft({ keyId: 'key-2', at: 9 }), denied)
+    const revived = createFakeTrail()
+    await open2(directory, revived).replay()
+    expect(revived.lastUses.flatMap((uses) => [...uses])).toEqual([['key-1', 7]])
+  })
+
   it('nothing is lost or doubled, wherever it happened', async () => {
     type Fate = 'begun' | 'finished' | 'opened' | 'ended' | 'denied'
     const fate = fc.constantFrom<Fate>('begun', 'finished', 'opened', 'ended', 'denied')

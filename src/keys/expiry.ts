@@ -8,6 +8,16 @@ export interface LifePolicy {
   maxLifeMs: number
 }
 
+/** The rules for a key that may rotate itself: none of its family outlives what one may live. */
+export function familyLife<Policy extends LifePolicy & { maxFamilyLifeMs: number }>(policy: Policy): Policy {
+  const { defaultLifeMs, maxLifeMs, maxFamilyLifeMs } = policy
+  return {
+    ...policy,
+    defaultLifeMs: Math.min(defaultLifeMs, maxFamilyLifeMs),
+    maxLifeMs: Math.min(maxLifeMs, maxFamilyLifeMs),
+  }
+}
+
 const right = 'such as 180d, 2027-06-01 (the end of that day, UTC) or 2027-06-01T12:00:00Z'
 
 /**

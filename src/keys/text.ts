@@ -1,3 +1,5 @@
+import { isMailAddress } from '../domain/mail-address.ts'
+import { holdsToken } from '../domain/service-key.ts'
 import { KeysRefused, type KeysRefusalCode } from './refused.ts'
 
 interface TextRule {
@@ -22,6 +24,12 @@ export function readableText(value: string, rule: TextRule): string {
       rule.field,
       `${rule.field} must have 1 to ${rule.mostCharacters} characters`,
     )
+  if (holdsToken(text))
+    throw new KeysRefused(
+      rule.code,
+      rule.field,
+      `${rule.field} must not hold a key: it is kept, and sent to people`,
+    )
   if (unseen.test(text))
     throw new KeysRefused(
       rule.code,
@@ -31,25 +39,24 @@ export function readableText(value: string, rule: TextRule): string {
   return text
 }
 
-/**
- * One bare e-mail address: no display name, comment, list, quoting or header. Narrower than RFC 5321 on
- * purpose: notices go there. Throws {@link KeysRefused}.
- */
-export function ownerAddress(value: string): string {
+/** A label for people. Throws {@link KeysRefused}: `name_invalid`. */
+export function nameOf(value: string): string {
+  return readableText(value, { field: 'name', code: 'name_invalid', mostCharacters: 100 })
+}
+
+/** Why something was done, for the history. Throws {@link KeysRefused}: `reason_invalid`. */
+export function reasonOf(value: string): string {
+  return readableText(value, { field: 'reason', code: 'reason_invalid', mostCharacters: 500 })
+}
+
+/** One bare e-mail address. Throws {@link KeysRefused}: `owner_invalid`. */
+export function mailAddress(value: string, field: 'owner' | 'backupOwner'): string {
   const address = value.trim()
-  const [local = '', domain = '', ...rest] = address.split('@')
-  const isRight =
-    rest.length === 0 &&
-    address.length <= 254 &&
-    /^(?!\.)(?!.*\.\.)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}(?<!\.)$/.test(local) &&
-    /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(
-      domain,
-    )
-  if (!isRight)
+  if (!isMailAddress(address))
     throw new KeysRefused(
       'owner_invalid',
-      'owner',
-      'owner must be one e-mail address, such as team@example.com',
+      field,
+      `${field} must be one e-mail address, such as team@example.com`,
     )
   return address
 }

@@ -6,11 +6,10 @@ import type { Store } from '../../src/domain/ports.ts'
 import { hashToken, parseToken } from '../../src/domain/service-key.ts'
 import { createKeys, type Keys } from '../../src/keys/keys.ts'
 import { openPglite } from '../../src/store/store.ts'
+import { policy } from './policy.ts'
 
-const dayMs = 86_400_000
 const actor = 'local:tester'
 const clock = { nowMs: Date.parse('2026-11-23T12:00:00Z'), now: () => clock.nowMs }
-const policy = { defaultLifeMs: 180 * dayMs, maxLifeMs: 365 * dayMs }
 
 let directory: string
 let store: Store
@@ -21,7 +20,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'postern-keys-'))
   store = openPglite({ directory: join(directory, 'pglite'), schema: 'postern' })
   await store.migrate()
-  keys = createKeys({ store: store.keys, clock, policy, prefixes: ['pst', 'old'] })
+  keys = createKeys({ store: store.keys, trail: store.trail, clock, policy, prefixes: ['pst', 'old'] })
 })
 afterAll(async () => {
   await store.close()
@@ -133,18 +132,6 @@ test('what is not there is not found', async () => {
     await expect(keys.show(id)).rejects.toMatchObject({ code: 'not_found', field: 'id' })
     await expect(keys.revoke(id, 'why', actor)).rejects.toMatchObject({ code: 'not_found', field: 'id' })
   }
-})
-
-test('a disabled service user gets no key', async () => {
-  const id = '01900000-0000-7000-8000-000000000001'
-  const at = clock.nowMs - 1
-  await store.keys.createServiceUser({
-    ...{ id, name: 'disabled', owner: 'a@b.de', customer: null },
-    ...{ createdBy: actor, createdAt: at, disabledAt: at },
-  })
-  await expect(keys.issue({ serviceUser: id }, actor)).rejects.toMatchObject({
-    code: 'service_user_disabled',
-  })
 })
 
 test('lists page through everything once, and only through what was asked for', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { newToken } from '../../src/domain/service-key.ts'
 import { KeysRefused } from '../../src/keys/refused.ts'
-import { ownerAddress, readableText } from '../../src/keys/text.ts'
+import { mailAddress, readableText } from '../../src/keys/text.ts'
 
 function refusalOf(work: () => string): string {
   try {
@@ -49,7 +50,7 @@ describe('an owner is one e-mail address', () => {
   test.each(['team@example.com', "o'neil+keys@mail.example.co.uk", 'root@localhost', ' a@b.de '])(
     'accepts %j',
     (owner) => {
-      expect(ownerAddress(owner)).toBe(owner.trim())
+      expect(mailAddress(owner, 'owner')).toBe(owner.trim())
     },
   )
 
@@ -77,6 +78,12 @@ describe('an owner is one e-mail address', () => {
     `${'a'.repeat(65)}@b.de`,
     `a@${'b.'.repeat(130)}de`,
   ])('refuses %j', (owner) => {
-    expect(refusalOf(() => ownerAddress(owner))).toBe('owner_invalid')
+    expect(refusalOf(() => mailAddress(owner, 'owner'))).toBe('owner_invalid')
   })
+})
+
+test('a text that people will read holds no key, whatever its prefix', () => {
+  for (const prefix of ['pst', 'acme'])
+    expect(() => nameOf(`leaked: ${newToken(prefix)} in a chat`)).toThrow('must not hold a key')
+  expect(nameOf('leaked: pst_abcd…')).toBe('leaked: pst_abcd…')
 })

@@ -24,6 +24,12 @@ export interface McpBody {
   revision: string | null
 }
 
+/** The id that a refusal of these calls answers to, as its exact JSON text; a batch has none. */
+export function idToAnswer(calls: McpBody | null): string | null {
+  const [message] = calls?.messages ?? []
+  return calls?.isBatch === false && message?.kind === 'request' ? message.id : null
+}
+
 export type ReadResult =
   | { ok: true; body: McpBody }
   | {

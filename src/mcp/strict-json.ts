@@ -66,10 +66,10 @@ export function readObject(cursor: JsonCursor, onMember: (key: string) => void):
   const { text } = cursor
   if (!enter(cursor, 0x7b)) return
   if (text.charCodeAt(cursor.at) === 0x7d) return leave(cursor)
-  const isRepeated = repetition()
+  const keys: SeenKeys = { few: [], many: null }
   for (;;) {
     const key = readString(cursor)
-    if (isRepeated(key)) return refuse(cursor, 'body_ambiguous', 'duplicate key')
+    if (isRepeated(keys, key)) return refuse(cursor, 'body_ambiguous', 'duplicate key')
     skipSpace(cursor)
     if (text.charCodeAt(cursor.at) !== 0x3a) return refuse(cursor, 'body_malformed', 'not JSON')
     cursor.at++
@@ -158,17 +158,20 @@ function nextItem(cursor: JsonCursor, closeCode: number): boolean {
   return false
 }
 
-/** Says of each key whether it came before. Most objects have so few keys that a Set would cost more. */
-function repetition(): (key: string) => boolean {
-  const few: string[] = []
-  let many: Set<string> | null = null
-  return (key) => {
-    if (many !== null) return many.size === many.add(key).size
-    if (few.includes(key)) return true
-    few.push(key)
-    if (few.length > 8) many = new Set(few)
-    return false
-  }
+/** Most objects have so few keys that a Set would cost more. */
+interface SeenKeys {
+  few: string[]
+  many: Set<string> | null
+}
+
+/** Says of each key whether it came before. */
+function isRepeated(keys: SeenKeys, key: string): boolean {
+  const { few, many } = keys
+  if (many !== null) return many.size === many.add(key).size
+  if (few.includes(key)) return true
+  few.push(key)
+  if (few.length > 8) keys.many = new Set(few)
+  return false
 }
 
 function skipSpace(cursor: JsonCursor): void {

@@ -11,11 +11,12 @@ export function authorize(allowed: Allowed): Reason | null {
  * Key and lease once more: reading a body can take half a minute, and a key may have been revoked meanwhile. The
  * last thing before the dispatch, which must not wait for anything after it.
  */
-export async function judgeAgain(allowed: Allowed): Promise<Reason | null> {
-  try {
-    return await allowed.recheck()
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return 'store_unavailable'
-    throw error
-  }
+export function judgeAgain(allowed: Allowed): Reason | null | Promise<Reason | null> {
+  const reason = allowed.recheck()
+  return reason instanceof Promise ? reason.catch(reasonOfFailure) : reason
+}
+
+function reasonOfFailure(error: unknown): Reason {
+  if (error instanceof StoreUnavailable) return 'store_unavailable'
+  throw error
 }

@@ -110,8 +110,8 @@ export function createKeyCache(clock: Clock): KeyCache {
         const name = nameOfKey.get(change.subjectId)
         const entry = name === undefined ? undefined : keys.get(name)
         if (name !== undefined && entry !== undefined) dropKey(name, entry)
-        // A new key's digest may have been asked for before it existed.
-        if (change.what === 'created') misses.clear()
+        // A new digest may have been asked for before it existed.
+        if (change.what === 'created' || change.what === 'secret-reissued') misses.clear()
       }
     },
 

@@ -91,6 +91,16 @@ export function createLease(options: LeaseOptions): Lease {
     })
   }
 
+  /** Waits for a poll, but no longer than its answer could count. */
+  async function answered(poll: Promise<void>): Promise<void> {
+    let waiting: NodeJS.Timeout | undefined
+    const enough = new Promise<void>((resolve) => {
+      waiting = setTimeout(resolve, leaseMs)
+    })
+    await Promise.race([poll, enough])
+    clearTimeout(waiting)
+  }
+
   return {
     epoch: () => applied,
     isFresh,
@@ -100,12 +110,10 @@ export function createLease(options: LeaseOptions): Lease {
       if (wentBack) return false
       // An answer counts from when it was asked for, so a poll that is stuck is not worth waiting for.
       if (polling !== null && clock.monotonic() - pollingSince >= leaseMs) return false
-      let waiting: NodeJS.Timeout | undefined
-      const enough = new Promise<void>((resolve) => {
-        waiting = setTimeout(resolve, leaseMs)
-      })
-      await Promise.race([pollOnce(), enough])
-      clearTimeout(waiting)
+      const wasUnderWay = polling !== null
+      await answered(pollOnce())
+      // One that was under way may have been sent before the clock jumped, or a pause: it proves nothing now.
+      if (wasUnderWay && polling === null && !wentBack && !isFresh()) await answered(pollOnce())
       return isFresh()
     },
     start() {

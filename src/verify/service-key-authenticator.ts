@@ -10,6 +10,9 @@ import type { Lease } from './lease.ts'
 /** Lookups whose answer was overtaken by a change or the lease's end, after which the node counts as not fresh. */
 const maxReads = 3
 
+/** The key of a digest, null where there is none, under a lease that holds. */
+type Reading = StoredKey | null | 'not_fresh'
+
 /**
  * The service key, whole: form and checksum without I/O, then the key by its digest, judged from `now` under
  * the lease. Responsible for every bearer that isn't a JWT (whose dots no token of ours can hold).
@@ -30,16 +33,18 @@ export function createServiceKeyAuthenticator(options: {
     return isKnown ? reason : 'unknown_key'
   }
 
-  async function readFresh(digest: Buffer): Promise<StoredKey | null | 'not_fresh'> {
-    for (let attempt = 0; attempt < maxReads; attempt++) {
-      if (!lease.isFresh() && !(await lease.ensureFresh())) return 'not_fresh'
-      const answer = readKey(digest)
-      if (!(answer instanceof Promise)) return answer
-      // A lookup takes its time, and the poll that renews the lease after it may bring a revocation: what it
-      // found counts only if the cache still holds it, under a lease judged afterwards.
-      await answer
-    }
-    return 'not_fresh'
+  /** At once where the lease holds and the cache knows the key, as for nearly every call. */
+  function readFresh(digest: Buffer, attempt = 1): Reading | Promise<Reading> {
+    if (lease.isFresh()) return read(digest, attempt)
+    return lease.ensureFresh().then((isFresh) => (isFresh ? read(digest, attempt) : 'not_fresh'))
+  }
+
+  function read(digest: Buffer, attempt: number): Reading | Promise<Reading> {
+    const answer = readKey(digest)
+    if (!(answer instanceof Promise)) return answer
+    // A lookup takes its time, and the poll that renews the lease after it may bring a revocation: what it
+    // found counts only if the cache still holds it, under a lease judged afterwards.
+    return answer.then(() => (attempt < maxReads ? readFresh(digest, attempt + 1) : 'not_fresh'))
   }
 
   function allow(digest: Buffer, key: StoredKey): Verdict {
@@ -49,9 +54,10 @@ export function createServiceKeyAuthenticator(options: {
       credentialKind: 'service-key',
       keyId: key.id,
       grants: key.grants,
-      async recheck() {
-        const again = await readFresh(digest)
-        return again === 'not_fresh' ? again : judge(digest, again)
+      endsAt: key.retiresAt === null ? key.expiresAt : Math.min(key.expiresAt, key.retiresAt),
+      recheck() {
+        const again = readFresh(digest)
+        return again instanceof Promise ? again.then((key) => rejudge(digest, key)) : rejudge(digest, again)
       },
     }
   }
@@ -62,16 +68,21 @@ export function createServiceKeyAuthenticator(options: {
       if (bearer === null || bearer.includes('.')) return null
       const token = parseToken(bearer, prefixes)
       if (token === null) return { allowed: false, reason: 'malformed_key' }
-      return decide(token.digest)
+      const { digest } = token
+      const key = readFresh(digest)
+      return key instanceof Promise ? key.then((found) => decide(digest, found)) : decide(digest, key)
     },
   }
 
-  async function decide(digest: Buffer): Promise<Verdict> {
-    const key = await readFresh(digest)
+  function decide(digest: Buffer, key: Reading): Verdict {
     if (key === 'not_fresh') return { allowed: false, reason: 'not_fresh' }
     const reason = judge(digest, key)
     if (reason === null && key !== null) return allow(digest, key)
     return refuse(reason ?? 'unknown_key', key)
+  }
+
+  function rejudge(digest: Buffer, key: Reading): Reason | null {
+    return key === 'not_fresh' ? key : judge(digest, key)
   }
 
   function refuse(reason: Reason, key: StoredKey | null): Refused {

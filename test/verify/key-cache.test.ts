@@ -59,7 +59,7 @@ function createModel(): KeyCache & { advance(ms: number): void } {
     apply(changes) {
       for (const change of changes === 'all' ? [] : changes) {
         if (change.subjectKind === 'service-user') drop(() => true)
-        if (change.what === 'created') drop((key) => key === null)
+        if (change.what === 'created' || change.what === 'secret-reissued') drop((key) => key === null)
         drop((key) => key?.id === change.subjectId)
       }
       if (changes === 'all') entries.clear()
@@ -76,7 +76,7 @@ type Step =
   | { do: 'apply'; changes: ChangedSubject[] | 'all' }
 
 const number = fc.integer({ min: 0, max: 5 })
-const what = fc.constantFrom<ChangedSubject['what']>('created', 'revoked')
+const what = fc.constantFrom<ChangedSubject['what']>('created', 'revoked', 'secret-reissued', 'rotated')
 const change = fc.tuple(number, what).map(([of, kind]) => changeOf(of, kind))
 const userChange = fc.constant<ChangedSubject>({
   epoch: 1,
@@ -198,6 +198,14 @@ describe('the key cache (T13)', () => {
     ])
     cache.apply([changeOf(4, 'created')])
     expect([1, 3, 4].map((each) => cache.get(digestOf(each)))).toEqual([keyOf(1), keyOf(3), undefined])
+  })
+
+  it('asks again for a digest that led nowhere once a secret was issued anew, and for the one before it', () => {
+    const cache = createKeyCache(createFakeClock())
+    cache.set(digestOf(1), keyOf(1))
+    cache.set(digestOf(2), null)
+    cache.apply([changeOf(1, 'secret-reissued')])
+    expect([1, 2].map((each) => cache.get(digestOf(each)))).toEqual([undefined, undefined])
   })
 
   it('drops everything on a change to a service user, and when it is not known what changed', () => {

@@ -1,4 +1,5 @@
-import type { ChangedSubject, ChangeKind, KeyLookup, StoredKey } from '../../src/domain/ports.ts'
+import type { ChangedSubject, KeyLookup, StoredKey } from '../../src/domain/ports.ts'
+import type { ChangeKind } from '../../src/domain/key-store.ts'
 import { pollLimit, StoreUnavailable } from '../../src/domain/ports.ts'
 import { newToken, hashToken } from '../../src/domain/service-key.ts'
 

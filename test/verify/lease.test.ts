@@ -48,6 +48,18 @@ describe('a lease', () => {
     expect(leaseMs).toBe(900)
   })
 
+  it('is taken by a poll of its own where the one under way was sent before the clock jumped', async () => {
+    const { lease, clock, world } = setUp()
+    world.holdPolls = true
+    const first = lease.ensureFresh()
+    clock.shiftWall(3_600_000)
+    const second = lease.ensureFresh()
+    world.holdPolls = false
+    world.heldPolls[0]?.arrive()
+    await first
+    expect(await second).toBe(true)
+  })
+
   it('is counted from when the poll was sent, however late its answer comes', async () => {
     const { lease, clock, world } = setUp()
     world.holdPolls = true

@@ -59,8 +59,6 @@ describe('a service key', () => {
     ['active, one millisecond before it expires', ends({ expiresAt: at + 1 })],
     ['retiring', ends({ retiresAt: at + 1000 })],
     ['retiring, one millisecond before its overlap ends', ends({ retiresAt: at + 1 })],
-    ['to be revoked in a millisecond', ends({ revokedAt: at + 1 })],
-    ['of a user to be disabled in a millisecond', ends({ userDisabledAt: at + 1 })],
   ])('%s: allowed, cold and warm, and again right before dispatch', async (_state, fields) => {
     const { world, allowed } = setUp()
     const { token, key } = world.create({ customer: 'acme', ...fields })
@@ -80,6 +78,8 @@ describe('a service key', () => {
     ['retired at this millisecond', ends({ retiresAt: at }), 'retired_key'],
     ['revoked at this millisecond', ends({ revokedAt: at }), 'revoked_key'],
     ['disabled at this millisecond', ends({ userDisabledAt: at }), 'service_user_disabled'],
+    ['revoked where the clock is ahead', ends({ revokedAt: at + 1 }), 'revoked_key'],
+    ['disabled where the clock is ahead', ends({ userDisabledAt: at + 1 }), 'service_user_disabled'],
     ['expired long ago', ends({ expiresAt: 1 }), 'expired_key'],
     ['revoked and expired', ends({ revokedAt: 1, expiresAt: 2 }), 'revoked_key'],
   ])('%s: refused, cold and warm, and the trail learns whose it was', async (_state, fields, reason) => {
@@ -110,6 +110,15 @@ describe('a service key', () => {
       expect(world.polls).toBe(1)
     },
   )
+
+  it.each<[string, Partial<StoredKey>, number]>([
+    ['its expiry', ends({ expiresAt: at + 5 }), at + 5],
+    ['the end of its overlap', ends({ expiresAt: at + 9, retiresAt: at + 5 }), at + 5],
+    ['its expiry within the overlap', ends({ expiresAt: at + 5, retiresAt: at + 9 }), at + 5],
+  ])('ends with %s, as its verdict says', async (_end, fields, endsAt) => {
+    const { world, allowed } = setUp()
+    expect(await allowed(world.create(fields).token)).toMatchObject({ endsAt })
+  })
 
   it('that nobody was given: unknown_key', async () => {
     const { ask } = setUp()
@@ -325,7 +334,7 @@ describe('a revocation', () => {
       world.holdLookups = true
       const asking =
         which === 'verdict'
-          ? ask(`Bearer ${token}`).then((answer) => (answer.allowed ? null : answer.reason))
+          ? Promise.resolve(ask(`Bearer ${token}`)).then((answer) => (answer.allowed ? null : answer.reason))
           : judgeAgain(verdict)
       await settled()
       world.revoke(key.id, clock.now())

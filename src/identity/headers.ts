@@ -1,4 +1,5 @@
 import type { Principal } from '../domain/verdict.ts'
+import { assertionHeader } from './assertion-form.ts'
 
 /** What one request upstream is told besides what the client sent. */
 export interface UpstreamFacts {
@@ -6,6 +7,8 @@ export interface UpstreamFacts {
   host: string
   /** Null on a public route: nobody is named, and nobody's word for it passes either. */
   principal: Principal | null
+  /** The signed word for the principal; null where there is none. */
+  assertion: string | null
   clientAddress: string
   requestId: string
   /** The host that the client asked for. */
@@ -19,6 +22,11 @@ export interface IdentityHeaders {
    * `rawHeaders`. `Content-Length` is missing: whoever sends the body says its length.
    */
   upstreamHeaders(rawHeaders: readonly string[], facts: UpstreamFacts): string[]
+  /**
+   * All identity headers as a flat list, for a proxy that copies them onto a request itself: empty where there is
+   * nothing to say, so that a client's copy is overwritten (T31).
+   */
+  answerHeaders(principal: Principal | null, assertion?: string | null): string[]
   /** The end-to-end head of the upstream's answer as a flat list, from the raw one. */
   responseHeaders(rawHeaders: readonly (string | Uint8Array)[]): string[]
   /** Whether a name is one of ours, or could be taken for one. */
@@ -52,7 +60,7 @@ const replaced: ReadonlySet<string> = new Set([
 /**
  * Makes the headers that tell a backend who calls. `serviceUserHeader` names the one for service users; every
  * inbound copy and look-alike of it and of `x-postern-*` is dropped (T1), whatever `Connection` says about
- * them (T2). Cookies pass: there are no sessions yet whose cookie would have to stay here.
+ * them (T2). Cookies pass here; `credentials.ts` takes a session's out.
  */
 export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader: string }): IdentityHeaders {
   const serviceUserName = serviceUserHeader.toLowerCase()
@@ -73,12 +81,22 @@ export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader
       if (principal !== null) {
         if (principal.kind === 'service') headers.push(serviceUserName, checkedId(principal.id))
         headers.push('x-postern-principal', `${principal.kind}:${checkedId(principal.id)}`)
+        if (facts.assertion !== null) headers.push(assertionHeader, facts.assertion)
       }
       headers.push('x-forwarded-for', facts.clientAddress)
       headers.push('x-forwarded-proto', facts.forwardedProto)
       headers.push('x-forwarded-host', facts.forwardedHost)
       headers.push('x-request-id', facts.requestId)
       return headers
+    },
+    answerHeaders(principal, assertion) {
+      const id = principal === null ? '' : checkedId(principal.id)
+      const kindAndId = principal === null ? '' : `${principal.kind}:${id}`
+      return [
+        ...[serviceUserName, principal?.kind === 'service' ? id : ''],
+        ...['x-postern-principal', kindAndId],
+        ...[assertionHeader, assertion ?? ''],
+      ]
     },
     responseHeaders(rawHeaders) {
       const headers: string[] = []
@@ -89,31 +107,41 @@ export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader
   }
 }
 
+/** In one pass, since each name and value from undici is a Buffer whose text costs a call into C++. */
 function copyKept(
   from: readonly (string | Uint8Array)[],
   isKept: (name: string) => boolean,
   into: string[],
 ): void {
-  const named = namedByConnection(from)
+  const start = into.length
+  let named: Set<string> | null = null
   for (let at = 0; at + 1 < from.length; at += 2) {
     const name = textOf(from[at]!)
-    if (!isKept(name) || named?.has(name.toLowerCase())) continue
-    into.push(name, textOf(from[at + 1]!))
+    if (isKept(name)) into.push(name, textOf(from[at + 1]!))
+    // It may stand behind what it names.
+    else if (isConnection(name)) named = namedByConnection(textOf(from[at + 1]!), named)
   }
+  if (named !== null) dropNamed(into, start, named)
 }
 
-/** The headers that `Connection` makes hop-by-hop; null where it names none that isn't already. */
-function namedByConnection(rawHeaders: readonly (string | Uint8Array)[]): Set<string> | null {
-  let named: Set<string> | null = null
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const rawName = rawHeaders[at]!
-    if (rawName.length !== 'connection'.length || textOf(rawName).toLowerCase() !== 'connection') continue
-    const value = textOf(rawHeaders[at + 1]!)
-    if (value === 'keep-alive' || value === 'close') continue
-    named ??= new Set()
-    for (const option of value.split(',')) named.add(option.trim().toLowerCase())
-  }
+function isConnection(name: string): boolean {
+  return name.length === 'connection'.length && name.toLowerCase() === 'connection'
+}
+
+/** The headers that a `Connection` makes hop-by-hop, with those before; null where it names none that isn't already. */
+function namedByConnection(value: string, before: Set<string> | null): Set<string> | null {
+  if (value === 'keep-alive' || value === 'close') return before
+  const named = before ?? new Set()
+  for (const option of value.split(',')) named.add(option.trim().toLowerCase())
   return named
+}
+
+function dropNamed(headers: string[], start: number, named: ReadonlySet<string>): void {
+  const copied = headers.splice(start)
+  for (let at = 0; at + 1 < copied.length; at += 2) {
+    const name = copied[at]!
+    if (!named.has(name.toLowerCase())) headers.push(name, copied[at + 1]!)
+  }
 }
 
 function isHopByHop(folded: string): boolean {

@@ -9,6 +9,7 @@ const user: Principal = { kind: 'user', id: 'u-1', customer: null }
 const facts: UpstreamFacts = {
   host: '127.0.0.1:3000',
   principal: service,
+  assertion: 'ours.is.this',
   clientAddress: '203.0.113.9',
   requestId: 'request-1',
   forwardedHost: 'keys.example.com',
@@ -35,6 +36,7 @@ describe('the head that goes upstream', () => {
         ['Accept', 'a/b'],
         ['x-postern-service-user', '0192-abc'],
         ['x-postern-principal', 'service:0192-abc'],
+        ['x-postern-assertion', 'ours.is.this'],
         ['x-forwarded-for', '203.0.113.9'],
         ['x-forwarded-proto', 'http'],
         ['x-forwarded-host', 'keys.example.com'],
@@ -112,6 +114,19 @@ describe('the head that goes upstream', () => {
   })
 })
 
+describe('the headers that another proxy copies', () => {
+  test('are all there, and empty where there is nothing to say (T31)', () => {
+    const names = ['x-mmm-service-user', 'x-postern-principal', 'x-postern-assertion']
+    expect(pairs(custom.answerHeaders(null))).toEqual(names.map((name) => [name, '']))
+    expect(pairs(custom.answerHeaders(user, 'a.b.c'))).toEqual([
+      ['x-mmm-service-user', ''],
+      ['x-postern-principal', 'user:u-1'],
+      ['x-postern-assertion', 'a.b.c'],
+    ])
+    expect(pairs(custom.answerHeaders(service))[0]).toEqual(['x-mmm-service-user', '0192-abc'])
+  })
+})
+
 /** Spells a header's name as a forger would: any case, any punctuation for the hyphens. */
 const spelled = (name: string) =>
   fc
@@ -142,7 +157,7 @@ describe('T1, T2: identity cannot be forged, doubled or taken away', () => {
         const headers = custom.upstreamHeaders(raw, facts)
         expect(valuesOf(headers, 'x-mmm-service-user')).toEqual(['0192-abc'])
         expect(valuesOf(headers, 'x-postern-principal')).toEqual(['service:0192-abc'])
-        expect(valuesOf(headers, 'x-postern-assertion')).toEqual([])
+        expect(valuesOf(headers, 'x-postern-assertion')).toEqual(['ours.is.this'])
         expect(valuesOf(headers, 'x-postern-service-user')).toEqual([])
         expect(valuesOf(headers, 'connection')).toEqual([])
         expect(headers).not.toContain('forged')

@@ -1,0 +1,38 @@
+import { readCookiePairs } from '../domain/cookie.ts'
+import type { CredentialKind } from '../domain/verdict.ts'
+
+export interface CredentialFacts {
+  /** The kind that the route sends on; null: none, as everywhere unless a route says so. */
+  forwarded: CredentialKind | null
+  /** The request's `Authorization`. */
+  authorization: string | null
+  /** Which cookies are a session's; null where there are no sessions. */
+  ownsCookie: ((name: string) => boolean) | null
+}
+
+/**
+ * The head of an upstream request, which has no `Authorization`, with what may go on of the request's credential:
+ * a session's cookies go out, the others stay. A service key is never sent on.
+ */
+export function withCredential(headers: string[], facts: CredentialFacts): string[] {
+  const { forwarded, authorization, ownsCookie } = facts
+  if (forwarded === null && ownsCookie === null) return headers
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at]!
+    let value = headers[at + 1]!
+    if (ownsCookie !== null && forwarded !== 'session' && name.toLowerCase() === 'cookie') {
+      value = withoutCookies(value, ownsCookie)
+      if (value === '') continue
+    }
+    kept.push(name, value)
+  }
+  if (forwarded === 'jwt' && authorization !== null) kept.push('authorization', authorization)
+  return kept
+}
+
+/** A `Cookie` header without the cookies of a session; empty where nothing is left. */
+export function withoutCookies(header: string, ownsCookie: (name: string) => boolean): string {
+  const others = readCookiePairs(header).filter(({ names }) => !names.some((name) => ownsCookie(name)))
+  return others.map(({ text }) => text).join('; ')
+}

@@ -1,6 +1,12 @@
+import type { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { noticeSettings, resolveNotices, type NoticeSettings } from './config/notices.ts'
+import { issuerContradictions, issuerSettings, resolveIssuer } from './config/issuers.ts'
+import { type Environment, type Ports, withEnvironment } from './config/environment.ts'
+import { policyContradictions, policySettings, resolvePolicy, type Policy } from './config/policy.ts'
 import { problemOf } from './config/problem.ts'
+import { section } from './config/section.ts'
 import {
   objectExpected,
   resolveRoute,
@@ -8,22 +14,27 @@ import {
   shadowOf,
   trailMode,
   type Route,
+  type Upstream,
 } from './config/route.ts'
+import { resolveSessions, sessionSettings } from './config/sessions.ts'
 import {
   byteCount,
   cidr,
+  count,
   databaseUrl,
   duration,
   identityHeader,
   listenAddress,
-  parsePort,
   schemaName,
+  signingKeys,
   text,
   type ListenAddress,
 } from './config/values.ts'
+import type { JwtIssuer } from './domain/issuer.ts'
 import { prefixPattern } from './domain/service-key.ts'
+import type { SessionSystem } from './domain/session.ts'
 
-export type { ListenAddress, Route }
+export type { ListenAddress, Policy, Route, Upstream }
 
 /** Every setting, checked and resolved: what the code works with. */
 export interface Config {
@@ -33,17 +44,26 @@ export interface Config {
   /** Absolute. */
   dataDir: string
   listen: ListenAddress
-  admin: { listen: ListenAddress }
+  admin: { listen: ListenAddress; forwardAuth: ForwardAuthProxy | null }
   /** CIDR blocks, each with its length. */
   trustedProxies: readonly string[]
+  /** In a Next app: how many proxies stand in front, each adding to `X-Forwarded-For`; null where nothing says. */
+  trustedHops: number | null
   /** The first is issued, all are accepted. */
   prefixes: readonly [string, ...string[]]
   /** Lower case. */
   headers: { serviceUser: string }
-  policy: { defaultLifeMs: number; maxLifeMs: number }
+  /** What assertions are signed with: the first signs, all are published. Null: those of the data directory. */
+  signingKeys: readonly KeyObject[] | null
+  policy: Policy
+  /** People's sessions; null where there are none. */
+  sessions: SessionSystem | null
+  /** Whose JWTs are accepted. */
+  issuers: readonly JwtIssuer[]
   /** The first match decides. Empty where the settings name none. */
   routes: readonly Route[]
   trail: { mode: 'strict' | 'spool'; spoolQuotaBytes: number }
+  notices: NoticeSettings
   limits: {
     headerBytes: number
     bodyBytes: number
@@ -53,6 +73,15 @@ export interface Config {
   }
   log: { level: LogLevel }
 }
+
+/** Which proxy asks the forward-auth endpoint: each states the request's own method and URL elsewhere. */
+export type ForwardAuthProxy = 'nginx' | 'traefik' | 'caddy' | 'envoy'
+
+/** Where the gateway publishes the keys that assertions are checked with. No route can stand there. */
+export const jwksPath = '/.well-known/postern/jwks.json'
+
+/** Where a key asks for its successor: `POST`, without a body, with an `Idempotency-Key`. No route can stand there. */
+export const selfRotationPath = '/.well-known/postern/rotate'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
@@ -67,8 +96,16 @@ const settings = z.strictObject(
     schema: schemaName.default('postern'),
     data: text('must be a directory, such as "./.postern"').min(1).default('./.postern'),
     listen: listenAddress('127.0.0.1:4242').prefault('127.0.0.1:4242'),
-    admin: section({ listen: listenAddress('127.0.0.1:4243').prefault('127.0.0.1:4243') }),
+    admin: section({
+      listen: listenAddress('127.0.0.1:4243').prefault('127.0.0.1:4243'),
+      forwardAuth: z
+        .enum(['nginx', 'traefik', 'caddy', 'envoy'], {
+          error: 'must be "nginx", "traefik", "caddy" or "envoy": the proxy that asks',
+        })
+        .optional(),
+    }),
     trustedProxies: z.array(cidr, { error: 'must be a list of CIDR blocks' }).default([]),
+    trustedHops: count(1, 10).optional(),
     prefixes: z
       .array(text(prefixRight).regex(prefixPattern, { error: prefixRight }), {
         error: 'must be a list of token prefixes, such as ["pst"]',
@@ -77,15 +114,16 @@ const settings = z.strictObject(
       .refine((all) => new Set(all).size === all.length, { error: 'must name each prefix once' })
       .default(['pst']),
     headers: section({ serviceUser: identityHeader.prefault('x-postern-service-user') }),
-    policy: section({
-      defaultLife: duration('1m', '3650d').prefault('180d'),
-      maxLife: duration('1m', '3650d').prefault('365d'),
-    }),
+    signingKey: signingKeys.optional(),
+    policy: policySettings,
+    sessions: sessionSettings.optional(),
+    issuers: z.array(issuerSettings, { error: 'must be a list of issuers' }).default([]),
     routes: z.array(routeSettings, { error: 'must be a list of routes' }).default([]),
     trail: section({
       mode: trailMode.default('strict'),
       spoolQuotaBytes: byteCount(miB, 1024 * 1024 * miB).default(256 * miB),
     }),
+    notices: noticeSettings,
     limits: section({
       headerBytes: byteCount(kiB, miB).default(16 * kiB),
       bodyBytes: byteCount(1, 64 * miB).default(miB),
@@ -121,8 +159,6 @@ export class ConfigInvalid extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * Checks the settings of a file or a program (`input`), overridden by the environment, filled up with the
  * defaults. Relative directories are taken from `cwd`. Throws {@link ConfigInvalid} with all problems found.
@@ -140,39 +176,6 @@ export function parseConfig(input: unknown, env: Environment, cwd: string): Conf
   return config
 }
 
-interface Ports {
-  gateway: number | null
-  admin: number | null
-}
-
-/** Lays the environment over the input; `names` maps a setting to the variable that it came from. */
-function withEnvironment(input: unknown, env: Environment) {
-  const problems: string[] = []
-  const names = new Map<string, string>()
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
-  const merged: unknown = isObject ? { ...input } : input
-  for (const [variable, setting] of [
-    ['DATABASE_URL', 'database'],
-    ['POSTERN_DATA', 'data'],
-    ['POSTERN_LISTEN', 'listen'],
-  ] as const) {
-    const value = env[variable]
-    // An empty variable is how shells and compose files say "not set".
-    if (value === undefined || value === '' || !isObject) continue
-    names.set(setting, variable)
-    Object.assign(merged as object, { [setting]: value })
-  }
-  const port = (variable: string) => {
-    const value = env[variable]
-    if (value === undefined || value === '') return null
-    const number = parsePort(value)
-    if (number === null) problems.push(`${variable} is ${JSON.stringify(value)}: must be a port, 0 to 65535`)
-    return number
-  }
-  const ports: Ports = { gateway: port('POSTERN_PORT'), admin: port('POSTERN_ADMIN_PORT') }
-  return { merged, names, ports, problems }
-}
-
 function resolveConfig(data: z.output<typeof settings>, ports: Ports, cwd: string): Config {
   const { limits } = data
   const [first = 'pst', ...others] = data.prefixes
@@ -186,13 +189,21 @@ function resolveConfig(data: z.output<typeof settings>, ports: Ports, cwd: strin
     schema: data.schema,
     dataDir: resolve(cwd, data.data),
     listen: { ...data.listen, port: ports.gateway ?? data.listen.port },
-    admin: { listen: { ...data.admin.listen, port: ports.admin ?? data.admin.listen.port } },
+    admin: {
+      listen: { ...data.admin.listen, port: ports.admin ?? data.admin.listen.port },
+      forwardAuth: data.admin.forwardAuth ?? null,
+    },
     trustedProxies: data.trustedProxies,
+    trustedHops: data.trustedHops ?? null,
     prefixes: [first, ...others],
     headers: data.headers,
-    policy: { defaultLifeMs: data.policy.defaultLife, maxLifeMs: data.policy.maxLife },
+    signingKeys: data.signingKey ?? null,
+    policy: resolvePolicy(data.policy),
+    sessions: resolveSessions(data.sessions),
+    issuers: data.issuers.map(resolveIssuer),
     routes: data.routes.map((route) => resolveRoute(route, defaults)),
     trail: data.trail,
+    notices: resolveNotices(data.notices),
     limits: {
       headerBytes: limits.headerBytes,
       bodyBytes: limits.bodyBytes,
@@ -210,11 +221,19 @@ function contradictions(config: Config): string[] {
   const { listen, admin, policy, routes } = config
   if (listen.port !== 0 && listen.port === admin.listen.port && listen.host === admin.listen.host)
     found.push(`admin.listen is ${admin.listen.host}:${admin.listen.port}: must differ from listen`)
-  if (policy.defaultLifeMs > policy.maxLifeMs)
-    found.push(
-      `policy.defaultLife is ${days(policy.defaultLifeMs)}: must be at most policy.maxLife, which is ${days(policy.maxLifeMs)}`,
-    )
+  found.push(...policyContradictions(policy))
+  found.push(...issuerContradictions(config.issuers))
+  for (const [index, { accepts }] of routes.entries()) {
+    if (accepts.includes('jwt') && config.issuers.length === 0)
+      found.push(`routes[${index}].accepts names "jwt": issuers must say whose`)
+    if (accepts.includes('session') && config.sessions === null)
+      found.push(`routes[${index}].accepts names "session": sessions must say how they are read`)
+  }
   const paths = routes.map((route) => route.path)
+  for (const [index, path] of paths.entries()) {
+    if (path === jwksPath || path === selfRotationPath)
+      found.push(`routes[${index}].path is "${path}": can never match, since Postern answers there itself`)
+  }
   for (const [index, path] of paths.entries()) {
     const earlier = shadowOf(path, paths.slice(0, index))
     if (earlier !== null)
@@ -223,13 +242,4 @@ function contradictions(config: Config): string[] {
       )
   }
   return found
-}
-
-function days(ms: number): string {
-  return `${Math.round(ms / 8_640_000) / 10}d`
-}
-
-/** A group of settings that may be left out whole. */
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, { error: objectExpected }).prefault({} as never)
 }

@@ -75,7 +75,6 @@ describe('a wrong setting stops the start, and names itself, its value and what 
     [routeOf({ path: '/a;b' }), 'routes[0].path is "/a;b"', 'must be a path'],
     [routeOf({ path: '/a*' }), 'routes[0].path is "/a*"', 'must be a path'],
     [routeOf({ path: '/*/a' }), 'routes[0].path is "/*/a"', 'must be a path'],
-    [routeOf({ upstream: undefined }), 'routes[0].upstream is missing', 'http or https URL'],
     [routeOf({ upstream: 'ftp://h' }), 'routes[0].upstream is "ftp://h"', 'http or https URL'],
     [
       routeOf({ upstream: 'http://h/a?b=c' }),
@@ -93,7 +92,17 @@ describe('a wrong setting stops the start, and names itself, its value and what 
     [routeOf({ accepts: undefined, public: false }), 'routes[0] says neither accepts nor public'],
     [routeOf({ accepts: undefined, public: true }), 'routes[0] is public with mcp: true', 'no trail'],
     [routeOf({ accepts: [] }), 'routes[0].accepts', 'at least one'],
-    [routeOf({ accepts: ['key'] }), 'routes[0].accepts[0] is "key"', 'must be "service-key"'],
+    [routeOf({ accepts: ['key'] }), 'routes[0].accepts[0] is "key"', 'must be "service-key", "jwt"'],
+    [routeOf({ accepts: ['jwt'] }), 'routes[0].accepts names "jwt"', 'issuers must say whose'],
+    [routeOf({ accepts: ['session'] }), 'routes[0].accepts names "session"', 'sessions must say how'],
+    [routeOf({ accepts: ['service-key', 'jwt'] }), 'names both "service-key" and "jwt"', 'two routes'],
+    [routeOf({ forwardCredential: 'yes' }), 'routes[0].forwardCredential is "yes"', 'true or false'],
+    [routeOf({ forwardCredential: true }), 'routes[0].forwardCredential is true', 'never go upstream'],
+    [
+      { routes: [{ path: '/a', public: true, upstream, forwardCredential: true }] },
+      'routes[0].forwardCredential is true',
+      'public route',
+    ],
     [routeOf({ timeout: '0s' }), 'routes[0].timeout is "0s"', 'must be a duration'],
     [routeOf({ bodyLimitBytes: -1 }), 'routes[0].bodyLimitBytes is -1', 'whole number of bytes'],
     [{ routes: [mcp, mcp] }, 'routes[1].path is "/mcp"', 'can never match'],
@@ -128,19 +137,10 @@ describe('a wrong setting stops the start, and names itself, its value and what 
 
 describe('what nothing enforces yet is refused, never accepted and ignored', () => {
   test.each<[object, string]>([
-    [{ sessions: {} }, 'sessions'],
-    [{ issuers: [] }, 'issuers'],
-    [{ notices: {} }, 'notices'],
-    [{ policy: { overlap: '7d' } }, 'policy.overlap'],
     [{ policy: { denyToolsByDefault: true } }, 'policy.denyToolsByDefault'],
     [{ trail: { keep: '400d' } }, 'trail.keep'],
   ])('%j', (input, name) => {
     expect(problemsOf(input)).toEqual([`${name} is not available in this version`])
-  })
-
-  test.each(['jwt', 'session'])('a route that accepts %s', (kind) => {
-    const [problem] = problemsOf({ routes: [{ ...mcp, accepts: ['service-key', kind] }] })
-    expect(problem).toContain(`routes[0].accepts[1] is "${kind}": is not available in this version`)
   })
 
   test.each<[unknown, string]>([
@@ -188,11 +188,24 @@ describe('environment over file over default', () => {
       schema: 'postern',
       dataDir: '/srv/app/.postern',
       listen: { host: '127.0.0.1', port: 4242 },
-      admin: { listen: { host: '127.0.0.1', port: 4243 } },
+      admin: { listen: { host: '127.0.0.1', port: 4243 }, forwardAuth: null },
       trustedProxies: [],
+      trustedHops: null,
       prefixes: ['pst'],
       headers: { serviceUser: 'x-postern-service-user' },
-      policy: { defaultLifeMs: 180 * 86_400_000, maxLifeMs: 365 * 86_400_000 },
+      signingKeys: null,
+      policy: {
+        defaultLifeMs: 180 * 86_400_000,
+        maxLifeMs: 365 * 86_400_000,
+        overlapMs: 7 * 86_400_000,
+        maxOverlapMs: 30 * 86_400_000,
+        maxFamilyLifeMs: 1095 * 86_400_000,
+        keysPerServiceUser: 20,
+        requireOwner: true,
+      },
+      notices: { pageUrl: null, email: null, webhooks: [], slack: null, allowAddresses: [] },
+      sessions: null,
+      issuers: [],
       routes: [],
       trail: { mode: 'strict', spoolQuotaBytes: 256 * 1024 * 1024 },
       limits: {
@@ -255,7 +268,7 @@ describe('routes', () => {
 
   test('an exact route calls the path of its upstream, or its own where that has none', () => {
     expect(routeFrom({})?.upstream).toEqual({ origin: upstream, path: null })
-    expect(routeFrom({ upstream: `${upstream}/` })?.upstream.path).toBe('/')
+    expect(routeFrom({ upstream: `${upstream}/` })?.upstream?.path).toBe('/')
     expect(routeFrom({ upstream: `${upstream}/api/mcp` })?.upstream).toEqual({
       origin: upstream,
       path: '/api/mcp',

@@ -1,14 +1,8 @@
 import type { z } from 'zod'
+import { mayHoldNoticeSecret } from './notices.ts'
 
 /** Settings that the design has and this version does not: they are refused, never accepted and ignored. */
-const laterSettings = new Set([
-  'sessions',
-  'issuers',
-  'notices',
-  'policy.overlap',
-  'policy.denyToolsByDefault',
-  'trail.keep',
-])
+const laterSettings = new Set(['issuers[].toolsFromClaim', 'policy.denyToolsByDefault', 'trail.keep'])
 
 /**
  * What is wrong with a setting, in one sentence each: its name (or the variable of `names` that it came from),
@@ -24,7 +18,7 @@ export function problemOf(
     return issue.keys.map((key) => {
       const name = path === '' ? key : `${path}.${key}`
       // The value of a setting that we don't know may be anything, so it is not shown.
-      return laterSettings.has(name)
+      return laterSettings.has(name.replace(/\[\d+\]/g, '[]'))
         ? `${name} is not available in this version`
         : `${withoutSecrets(name) ?? 'a name that looks like a secret'} is no setting; check its spelling`
     })
@@ -65,6 +59,7 @@ function shown(name: string, value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'string') return String(value)
   if (name === 'database') return shownDatabase(value)
+  if (name === 'signingKey' || mayHoldNoticeSecret(name)) return hidden
   const text = withoutSecrets(value)
   return text === null ? hidden : `"${text}"`
 }

@@ -12,23 +12,31 @@ export interface Route {
   /** The credential kinds that open it; empty exactly where `public` is true. */
   accepts: readonly CredentialKind[]
   public: boolean
-  upstream: {
-    /** `http://host:port`, as undici takes it. */
-    origin: string
-    /** The path that is called; null: the request's own path goes on as it came. */
-    path: string | null
-  }
+  /** Whether the JWT or the session's cookies that let a request in go on to the backend. */
+  forwardCredential: boolean
+  /** Null where something else sends the request on: Next, or the proxy that asks by forward-auth. */
+  upstream: Upstream | null
   bodyLimitBytes: number
   /** What happens to its calls while the trail can't be committed. */
   trailMode: 'strict' | 'spool'
   /** How long the backend has for the head of its answer. */
   timeoutMs: number
+  /** Whether the signed word for the caller is made for half a minute of its calls, or for each request alone. */
+  assertion: 'shared' | 'request'
+}
+
+/** Where a route leads. */
+export interface Upstream {
+  /** `http://host:port`, as undici takes it. */
+  origin: string
+  /** The path that is called; null: the request's own path goes on as it came. */
+  path: string | null
 }
 
 /** The limits of a route in its settings, and what it takes where they are left out. */
 export type RouteDefaults = Pick<Route, 'bodyLimitBytes' | 'trailMode' | 'timeoutMs'>
 
-const kinds: readonly string[] = ['service-key', 'jwt', 'session'] satisfies CredentialKind[]
+const kinds = ['service-key', 'jwt', 'session'] as const satisfies CredentialKind[]
 const pathRight =
   'must be a path such as "/mcp", or everything under one such as "/api/*"; no %, ;, //, . or .. segments'
 const upstreamRight =
@@ -36,12 +44,7 @@ const upstreamRight =
 const prefixUpstreamRight =
   'must have no path on a route that ends in /*: such a route forwards the path as it came, so the path would be lost'
 
-const credentialKind = z.enum(['service-key'], {
-  error: ({ input }) =>
-    typeof input === 'string' && kinds.includes(input)
-      ? 'is not available in this version; "service-key" is'
-      : 'must be "service-key"',
-})
+const credentialKind = z.enum(kinds, { error: 'must be "service-key", "jwt" or "session"' })
 
 const path = text(pathRight).refine(
   (value) =>
@@ -78,11 +81,15 @@ export const routeSettings = z
       path,
       mcp: flag.optional(),
       accepts: accepts.optional(),
+      forwardCredential: flag.optional(),
       public: flag.optional(),
-      upstream,
+      upstream: upstream.optional(),
       bodyLimitBytes: byteCount(1, 64 * 1024 * 1024).optional(),
       trail: trailMode.optional(),
       timeout: duration('1ms', '24h').optional(),
+      assertion: z
+        .enum(['shared', 'request'], { error: 'must be "shared" or "request" (bound to each request)' })
+        .optional(),
     },
     { error: objectExpected },
   )
@@ -102,12 +109,27 @@ export const routeSettings = z
         path: ['trail'],
         message: 'has no use here: a public route leaves no trail',
       })
+    if (isPublic && route.assertion !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['assertion'],
+        message: 'has no use here: a public route names nobody',
+      })
     if (isPublic && route.mcp === true)
       context.addIssue({
         code: 'custom',
         message: 'is public with mcp: true; an MCP route that is public would leave no trail',
       })
-    if (route.path.endsWith('/*') && route.upstream.path !== null && route.upstream.path !== '/')
+    if (route.mcp === true && route.accepts?.includes('jwt') && route.accepts.includes('service-key'))
+      context.addIssue({
+        code: 'custom',
+        path: ['accepts'],
+        message:
+          'names both "service-key" and "jwt" on an MCP route: clients that see OAuth advertised may drop the key that they were given; make it two routes to one upstream',
+      })
+    const kept = route.forwardCredential === true ? whyNotForwarded(route) : null
+    if (kept !== null) context.addIssue({ code: 'custom', path: ['forwardCredential'], message: kept })
+    if (route.path.endsWith('/*') && (route.upstream?.path ?? '/') !== '/')
       context.addIssue({ code: 'custom', path: ['upstream'], message: prefixUpstreamRight })
   })
 
@@ -122,11 +144,27 @@ export function resolveRoute(settings: z.output<typeof routeSettings>, defaults:
     mcp: settings.mcp ?? false,
     accepts: settings.accepts ?? [],
     public: settings.public ?? false,
-    upstream: { origin: settings.upstream.origin, path: isPrefix ? null : settings.upstream.path },
+    forwardCredential: settings.forwardCredential ?? false,
+    upstream:
+      settings.upstream === undefined
+        ? null
+        : { origin: settings.upstream.origin, path: isPrefix ? null : settings.upstream.path },
     bodyLimitBytes: settings.bodyLimitBytes ?? defaults.bodyLimitBytes,
     trailMode: settings.trail ?? defaults.trailMode,
     timeoutMs: settings.timeout ?? defaults.timeoutMs,
+    assertion: settings.assertion ?? 'shared',
   }
+}
+
+function whyNotForwarded(route: {
+  accepts?: readonly CredentialKind[] | undefined
+  mcp?: boolean | undefined
+}): string | null {
+  if (route.accepts === undefined) return 'has no use here: a public route asks for no credential'
+  if (route.accepts.includes('service-key'))
+    return 'must be left out on a route that accepts service keys: they never go upstream'
+  if (route.mcp === true) return "must be left out on an MCP route: MCP forbids passing the client's token on"
+  return null
 }
 
 /**

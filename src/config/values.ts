@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDurationMs } from '../domain/duration.ts'
+import { parseSigningKeys } from '../domain/signing-key.ts'
 
 /** The kinds of values that settings have: each checks its text and says what would be right. */
 
@@ -23,6 +24,12 @@ export function duration(least: string, most: string) {
 /** A number of bytes within bounds. */
 export function byteCount(least: number, most: number) {
   const right = `must be a whole number of bytes from ${least} to ${most}`
+  return z.int({ error: right }).min(least, { error: right }).max(most, { error: right })
+}
+
+/** A whole number within bounds. */
+export function count(least: number, most: number) {
+  const right = `must be a whole number from ${least} to ${most}`
   return z.int({ error: right }).min(least, { error: right }).max(most, { error: right })
 }
 
@@ -102,6 +109,14 @@ export const identityHeader = text(headerRight)
 function isTaken(name: string): boolean {
   return takenHeaders.has(name) || /^(?:mcp-param|sec|proxy|access-control)-/.test(name)
 }
+
+const signingKeyRight =
+  'must be Ed25519 private keys, each once, as PKCS#8 PEM or as a 32-byte seed in base64 such as "openssl rand -base64 32" prints'
+
+/** One signing key or several; Node never prints what is in them. */
+export const signingKeys = text(signingKeyRight).transform(
+  (value, context) => parseSigningKeys(value) ?? refuse(context, signingKeyRight),
+)
 
 /** A text that is refused with what would be right when it is none. */
 export function text(right: string) {

@@ -1,0 +1,38 @@
+import { parsePort } from './values.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the environment says of ports; null where it says nothing. */
+export interface Ports {
+  gateway: number | null
+  admin: number | null
+}
+
+/** Lays the environment over the input; `names` maps a setting to the variable that it came from. */
+export function withEnvironment(input: unknown, env: Environment) {
+  const problems: string[] = []
+  const names = new Map<string, string>()
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
+  const merged: unknown = isObject ? { ...input } : input
+  for (const [variable, setting] of [
+    ['DATABASE_URL', 'database'],
+    ['POSTERN_DATA', 'data'],
+    ['POSTERN_LISTEN', 'listen'],
+    ['POSTERN_SIGNING_KEY', 'signingKey'],
+  ] as const) {
+    const value = env[variable]
+    // An empty variable is how shells and compose files say "not set".
+    if (value === undefined || value === '' || !isObject) continue
+    names.set(setting, variable)
+    Object.assign(merged as object, { [setting]: value })
+  }
+  const port = (variable: string) => {
+    const value = env[variable]
+    if (value === undefined || value === '') return null
+    const number = parsePort(value)
+    if (number === null) problems.push(`${variable} is ${JSON.stringify(value)}: must be a port, 0 to 65535`)
+    return number
+  }
+  const ports: Ports = { gateway: port('POSTERN_PORT'), admin: port('POSTERN_ADMIN_PORT') }
+  return { merged, names, ports, problems }
+}

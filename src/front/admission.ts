@@ -1,0 +1,51 @@
+import type { Begun, CallDraft, Recorder, TrailMode } from '../audit/recorder.ts'
+import type { Allowed, Reason } from '../domain/verdict.ts'
+import { authorize, judgeAgain } from '../verify/authorize.ts'
+
+/**
+ * What became of a request whose credential was accepted. Admitted, it may go on, and must do so at once; refused
+ * with rows that have begun, these become the denials.
+ */
+export type Admission = { begun: Begun; refusal: Reason | null } | { begun: null; refusal: Reason }
+
+export type Admit = (verdict: Allowed, drafts: () => CallDraft[], mode: TrailMode) => Promise<Admission>
+
+/**
+ * Steps 5 and 6 of a call (ARCHITECTURE.md), the same for every host: may it; then its intent is in the spool; then
+ * key and lease once more, since body and disk took their time.
+ */
+export function createAdmission({
+  recorder,
+  log,
+}: {
+  recorder: Pick<Recorder, 'begin' | 'refusal' | 'isAway' | 'sync'>
+  log: { error(fields: object, message: string): void }
+}): Admit {
+  return async (verdict, drafts, mode) => {
+    const denied = authorize(verdict) ?? recorder.refusal(mode)
+    if (denied !== null) return { begun: null, refusal: denied }
+    let begun: Begun
+    try {
+      begun = await recorder.begin(drafts(), mode)
+    } catch (error) {
+      log.error({ err: error }, 'the spool cannot be written')
+      return { begun: null, refusal: 'trail_unavailable' }
+    }
+    const unsafe = recorder.isAway() ? await keepSafe() : null
+    if (unsafe !== null) return { begun, refusal: unsafe }
+    // Not awaited where it is known at once: each wait costs a turn, and garbage that outlives it.
+    const judged = judgeAgain(verdict)
+    return { begun, refusal: judged instanceof Promise ? await judged : judged }
+  }
+
+  /** While the database is away the spool is all there is, so an intent has to survive a power loss there. */
+  async function keepSafe(): Promise<Reason | null> {
+    try {
+      await recorder.sync()
+      return null
+    } catch (error) {
+      log.error({ err: error }, 'the spool cannot be synced to the disk')
+      return 'trail_unavailable'
+    }
+  }
+}

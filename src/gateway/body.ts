@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Transform } from 'node:stream'
 import type { Readable } from 'node:stream'
 import type { Reason } from '../domain/verdict.ts'
-import type { Head } from './head.ts'
+import type { Head } from '../front/head.ts'
 
 export interface BodyLimits {
   limitBytes: number
@@ -27,30 +27,29 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let bytes = 0
+    // The listeners stay, since a request goes with its body: taking them off took longer than all else here.
+    let isSettled = false
     const timer = setTimeout(() => settle('request_timeout'), limits.timeoutMs)
 
-    function onData(chunk: Buffer): void {
-      bytes += chunk.length
-      if (bytes > limits.limitBytes) settle('body_too_large')
-      else chunks.push(chunk)
-    }
-    const onEnd = () =>
-      settle(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
-    const onClose = () => settle('gone')
-
     function settle(result: Buffer | Reason | 'gone'): void {
+      if (isSettled) return
+      isSettled = true
       clearTimeout(timer)
-      request.off('data', onData)
-      request.off('end', onEnd)
-      request.off('close', onClose)
       // What still comes of a refused body is not kept.
       if (!(result instanceof Buffer)) request.pause()
       resolve(result)
     }
 
-    request.on('data', onData)
-    request.on('end', onEnd)
-    request.on('close', onClose)
+    request.on('data', (chunk: Buffer) => {
+      if (isSettled) return
+      bytes += chunk.length
+      if (bytes > limits.limitBytes) settle('body_too_large')
+      else chunks.push(chunk)
+    })
+    request.on('end', () =>
+      settle(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    )
+    request.on('close', () => settle('gone'))
     // An aborted request emits an error before it closes; it is settled by the close.
     request.on('error', ignore)
   })

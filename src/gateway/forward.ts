@@ -1,14 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
-import { Pool } from 'undici'
 import type { Begun } from '../audit/recorder.ts'
 import type { Reason } from '../domain/verdict.ts'
-import { createExchange } from './exchange.ts'
-
-const connectTimeoutMs = 5_000
-/** A plain upload or answer that stands still this long is given up, in milliseconds. MCP streams may be idle. */
-const idleTimeoutMs = 300_000
+import { Exchange } from './exchange.ts'
+import type { Connections } from './upstream/connections.ts'
+import { createConnections } from './upstream/connections.ts'
 
 /** One checked request on its way to the backend. */
 export interface Forwarding {
@@ -21,6 +17,8 @@ export interface Forwarding {
   headers: string[]
   /** The exact bytes that were checked, a stream of them, or none. */
   body: Buffer | Readable | null
+  /** Bytes of a body that is a stream; null where its length isn't known. */
+  streamBytes: number | null
   isMcp: boolean
   /** Whether the client's leaving is a cancel, which ends the call upstream, too. */
   cancelsOnClose: boolean
@@ -28,51 +26,40 @@ export interface Forwarding {
   /** The trail's part; null on public routes, which leave no trail. */
   begun: Begun | null
   durationMs: () => number
-  responseHeaders: (rawHeaders: readonly Buffer[]) => string[]
+  responseHeaders: (rawHeaders: readonly string[]) => string[]
   /** Answers the client in place of the backend. Not a denial: the call was sent on. */
   refuse: (reason: Reason) => void
+  /** Called once, at the end, with why the client did not get the backend's answer, where it didn't. */
+  onOver: (reason: Reason | null) => void
 }
 
 export interface Forwarder {
-  /**
-   * Sends the request on and its answer back. Resolves when both are over, with why the client did not get the
-   * backend's answer, where it didn't. Never rejects.
-   */
-  forward(forwarding: Forwarding): Promise<Reason | null>
+  /** Sends the request on and its answer back. */
+  forward(forwarding: Forwarding): void
   close(): Promise<void>
 }
 
-/** Steps 7 and 8: the backend's connection pools, and the answer that waits for its row. */
+/** Steps 7 and 8: the connections to the backends, and the answer that waits for its row. */
 export function createForwarder(): Forwarder {
-  const pools = new Map<string, Pool>()
+  const backends = new Map<string, Connections>()
 
-  function poolFor(origin: string): Pool {
-    let pool = pools.get(origin)
-    if (pool === undefined) {
-      // Unlimited connections: an open stream holds one, and a limit would let streams starve calls.
-      pool = new Pool(origin, { connections: null, pipelining: 1, connect: { timeout: connectTimeoutMs } })
-      pools.set(origin, pool)
+  function backendAt(origin: string): Connections {
+    let connections = backends.get(origin)
+    if (connections === undefined) {
+      connections = createConnections(origin)
+      backends.set(origin, connections)
     }
-    return pool
+    return connections
   }
 
   return {
-    forward: (forwarding) =>
-      new Promise((resolve) => {
-        const { origin, path, method, headers, body, timeoutMs, isMcp } = forwarding
-        const options: Dispatcher.DispatchOptions = {
-          origin,
-          path,
-          method,
-          headers,
-          body,
-          headersTimeout: timeoutMs,
-          bodyTimeout: isMcp ? 0 : idleTimeoutMs,
-        }
-        poolFor(origin).dispatch(options, createExchange(forwarding, resolve))
-      }),
+    forward(forwarding) {
+      const { origin, path, method, headers, body, streamBytes, timeoutMs } = forwarding
+      const request = { path, method, headers, body, streamBytes, headTimeoutMs: timeoutMs }
+      backendAt(origin).dispatch(request, new Exchange(forwarding))
+    },
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      await Promise.all([...backends.values()].map((connections) => connections.destroy()))
     },
   }
 }

@@ -2,23 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { newId } from '../domain/id.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Reason } from '../domain/verdict.ts'
-import type { ClientAddress } from './client-address.ts'
-import type { Head } from './head.ts'
-import { readHead } from './head.ts'
-import { readTarget } from './target.ts'
+import type { Arrival as AnyArrival } from '../front/arrival.ts'
+import type { ClientAddress } from '../front/client-address.ts'
+import type { Head } from '../front/head.ts'
+import { readHead } from '../front/head.ts'
+import { readTarget } from '../front/target.ts'
 
-/** What is known of every request, readable or not. */
-export interface Arrival {
-  requestId: string
-  /** Epoch milliseconds. */
-  at: number
-  /** Monotonic milliseconds, for durations. */
-  startedMs: number
-  httpMethod: string
-  /** The path as far as it can be told, for the trail. */
-  path: string
+/** Here the socket's peer says where a request comes from, at least. */
+export interface Arrival extends AnyArrival {
   clientAddress: string
-  userAgent: string | null
 }
 
 /** A request whose head can be read in one way only. */
@@ -40,6 +32,11 @@ export interface UnreadableHead {
   path: string | null
 }
 
+/** What of a request makes its head: an `IncomingMessage`, or the one that a proxy asks about. */
+export type RequestHead = Pick<IncomingMessage, 'url' | 'method' | 'rawHeaders' | 'httpVersion' | 'socket'>
+
+export type ReadFront = (request: RequestHead) => FrontReading
+
 export type FrontReading = { ok: true; front: Front } | UnreadableHead
 
 /** Step 1: the canonical URL and head, or a refusal; the request's id, time and client address. No body is touched. */
@@ -47,7 +44,7 @@ export function createReadFront(options: {
   clock: Clock
   clientAddress: ClientAddress
   isTrustedPeer: (peer: string) => boolean
-}): (request: IncomingMessage) => FrontReading {
+}): ReadFront {
   const { clock, clientAddress, isTrustedPeer } = options
 
   return (request) => {

@@ -1,20 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Begun, Recorder } from '../audit/recorder.ts'
-import type { Route } from '../config.ts'
+import type { Begun, CallDraft, Recorder } from '../audit/recorder.ts'
+import type { Route, Upstream } from '../config.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason, Verdict } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
+import type { Assertions } from '../identity/assertions.ts'
+import { withCredential } from '../identity/credentials.ts'
 import type { IdentityHeaders } from '../identity/headers.ts'
-import type { McpBody } from '../mcp/read-calls.ts'
-import { authorize, judgeAgain } from '../verify/authorize.ts'
+import { idToAnswer, type McpBody } from '../mcp/read-calls.ts'
 import type { Verify } from '../verify/verify.ts'
-import { sendRefusal, statusFor } from './answer.ts'
-import { createDrafts } from './drafts.ts'
+import { sendRefusal, statusFor } from '../front/answer.ts'
+import { createAdmission } from '../front/admission.ts'
+import { type Caller, callerOf, nobody } from '../front/caller.ts'
+import type { Drafts } from '../front/drafts.ts'
 import type { Forwarder } from './forward.ts'
 import type { Arrival, Front, FrontReading, UnreadableHead } from './front.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
 import type { ForwardedBody } from './route-body.ts'
 import { readRouteBody } from './route-body.ts'
-import type { RouteTable } from './routes.ts'
+import type { createSelfRotation } from './self-rotation.ts'
+import type { RouteTable } from '../front/routes.ts'
+import { selfRotationPath } from '../config.ts'
 
 export interface GatewayOptions {
   clock: Clock
@@ -23,10 +29,14 @@ export interface GatewayOptions {
   verify: Verify
   recorder: Recorder
   identity: IdentityHeaders
+  assertions: Assertions
   forwarder: Forwarder
+  resourceMetadata: ResourceMetadata
+  rotateItself: ReturnType<typeof createSelfRotation>
+  /** Which cookies are a session's; null where there are no sessions. */
+  ownsCookie: ((name: string) => boolean) | null
   bodyTimeoutMs: number
-  /** Removes whatever looks like a token from a text that goes into the trail. */
-  maskTokens: (text: string) => string
+  draftsOf: Drafts
   onAnswered: (outcome: 'forwarded' | 'denied', reason: Reason | null, durationMs: number) => void
   log: { error(fields: object, message: string): void }
 }
@@ -37,24 +47,32 @@ interface Exchange {
   response: ServerResponse
   arrival: Arrival
   isMcp: boolean
+  /** Where a client learns whose tokens the route takes; null where it takes none. */
+  resourceMetadata: string | null
+  /** The issuer whose keys are not at hand; null otherwise. */
+  issuer: string | null
   /** Set once the credential is known. */
   allowed: Allowed | null
-  keyId: string | null
-  serviceUserId: string | null
+  caller: Caller
   calls: McpBody | null
   rpcId: string | null
+  onOver: () => void
 }
 
 const oauthMetadata = /\/\.well-known\/(?:oauth-|openid-configuration)/
 
-/** The life of one call, step by step; ARCHITECTURE.md numbers the same steps. Never rejects. */
+/**
+ * The life of one call, step by step; ARCHITECTURE.md numbers the same steps. Calls `onOver` once, at the end.
+ * What nearly always is known at once is not awaited: each wait costs a turn, and garbage that outlives it.
+ */
 export function createGateway(
   options: GatewayOptions,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { clock, routes, verify, recorder, identity, forwarder } = options
-  const draftsOf = createDrafts(options.maskTokens)
+): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
+  const { clock, routes, verify, recorder, identity, assertions, forwarder, resourceMetadata, draftsOf } =
+    options
+  const admit = createAdmission({ recorder, log: options.log })
 
-  return async (request, response) => {
+  return (request, response, onOver) => {
     // 1. The head, in one reading only.
     const reading = options.readFront(request)
     const { arrival } = reading.ok ? reading.front : reading
@@ -63,19 +81,25 @@ export function createGateway(
       response,
       arrival,
       isMcp: false,
+      resourceMetadata: null,
+      issuer: null,
       allowed: null,
-      keyId: null,
-      serviceUserId: null,
+      caller: nobody,
       calls: null,
       rpcId: null,
+      onOver,
     }
     try {
-      if (reading.ok) await handle(exchange, reading.front)
+      if (reading.ok) handle(exchange, reading.front).catch((error: unknown) => fail(exchange, error))
       else refuseHead(exchange, reading)
     } catch (error) {
-      options.log.error({ err: error, requestId: arrival.requestId }, 'a request could not be handled')
-      refuse(exchange, 'store_unavailable')
+      fail(exchange, error)
     }
+  }
+
+  function fail(exchange: Exchange, error: unknown): void {
+    options.log.error({ err: error, requestId: exchange.arrival.requestId }, 'a request could not be handled')
+    refuse(exchange, 'store_unavailable')
   }
 
   /** An MCP client can read JSON-RPC only, so where the path is sound its route decides how the refusal looks. */
@@ -86,30 +110,45 @@ export function createGateway(
   }
 
   async function handle(exchange: Exchange, front: Front): Promise<void> {
+    if (resourceMetadata.answer(front, exchange.response)) return exchange.onOver()
+    if (front.path === selfRotationPath && front.arrival.httpMethod === 'POST') {
+      await options.rotateItself(exchange.request, exchange.response, front)
+      return exchange.onOver()
+    }
     // 2. The route: what it accepts, where it leads.
     const route = routes.match(front.path)
     if (route === null) return refuse(exchange, 'no_route')
     if (route === 'ambiguous') return refuse(exchange, 'url_ambiguous')
+    // What it would lead to is reached past the gateway; here there is nothing.
+    if (route.upstream === null) return refuse(exchange, 'no_route')
     // A client that finds traces of OAuth beside a key's route may drop the key that it was given.
     if (!route.public && oauthMetadata.test(front.path)) return refuse(exchange, 'no_route')
     exchange.isMcp = route.mcp
 
     // 3. Who it is, from the head alone: a stranger's body is never read.
-    const source = { authorization: front.head.authorization, query: front.query }
+    exchange.resourceMetadata = resourceMetadata.urlFor(front, route)
+    const { head, query } = front
+    const source = {
+      authorization: head.authorization,
+      cookie: head.get('cookie'),
+      headers: head,
+      url: exchange.request.url ?? '',
+      query,
+    }
+    // Awaited though mostly known at once: by then the parser is through with a body that came along with its
+    // head, and a refusal needn't end the connection, nor differ for keys that had to be looked up.
     const verdict = await verify(source, route.accepts)
-    if (route.public) return handlePublic(exchange, front, route, verdict)
+    if (route.public) return handlePublic(exchange, front, route, route.upstream, verdict)
+    exchange.caller = callerOf(verdict)
     if (!verdict.allowed) {
-      exchange.keyId = verdict.keyId ?? null
-      exchange.serviceUserId = verdict.serviceUserId ?? null
+      if (verdict.reason === 'issuer_unavailable') exchange.issuer = verdict.issuer ?? null
       return refuse(exchange, verdict.reason)
     }
     exchange.allowed = verdict
-    exchange.keyId = verdict.keyId
-    exchange.serviceUserId = verdict.principal.kind === 'service' ? verdict.principal.id : null
 
     // 4. The body, and on MCP routes the calls in it.
     const body = await readRouteBody(exchange.request, exchange.response, front, route, options.bodyTimeoutMs)
-    if (body.kind === 'gone') return
+    if (body.kind === 'gone') return exchange.onOver()
     if (body.kind === 'refused') {
       exchange.rpcId = body.rpcId
       return refuse(exchange, body.reason)
@@ -117,18 +156,13 @@ export function createGateway(
     exchange.calls = body.calls
     exchange.rpcId = idToAnswer(body.calls)
 
-    // 5. May it, and can it be recorded?
-    const denied = authorize(verdict) ?? recorder.refusal(route.trailMode)
-    if (denied !== null) return refuse(exchange, denied)
-
-    // 6. The intent is in the spool before anything goes on; then key and lease are judged once more.
-    const begun = await begin(exchange, route)
-    if (begun === null) return refuse(exchange, 'trail_unavailable')
-    const late = (await keepSafe()) ?? (await judgeAgain(verdict))
-    if (late !== null) return refuseBegun(exchange, begun, late)
+    // 5 and 6. May it, can it be recorded, and does its key still hold?
+    const { begun, refusal } = await admit(verdict, () => rowsOf(exchange), route.trailMode)
+    if (begun === null) return refuse(exchange, refusal)
+    if (refusal !== null) return refuseBegun(exchange, begun, refusal)
 
     // 7 and 8. Sent on, and answered once the row is committed.
-    await forward(exchange, front, route, body.body, begun)
+    forward(exchange, front, route, route.upstream, body.body, begun)
   }
 
   /** Anyone may pass, nobody is named, and no trail is kept; but a key in the URL is refused here, too. */
@@ -136,74 +170,82 @@ export function createGateway(
     exchange: Exchange,
     front: Front,
     route: Route,
+    upstream: Upstream,
     verdict: Verdict,
   ): Promise<void> {
     if (!verdict.allowed && verdict.reason === 'credential_in_query') return refuse(exchange, verdict.reason)
     const body = await readRouteBody(exchange.request, exchange.response, front, route, options.bodyTimeoutMs)
+    if (body.kind === 'gone') return exchange.onOver()
     if (body.kind === 'refused') return refuse(exchange, body.reason)
-    if (body.kind === 'read') await forward(exchange, front, route, body.body, null)
+    forward(exchange, front, route, upstream, body.body, null)
   }
 
-  async function begin(exchange: Exchange, route: Route): Promise<Begun | null> {
-    try {
-      return await recorder.begin(rowsOf(exchange), route.trailMode)
-    } catch (error) {
-      options.log.error({ err: error }, 'the spool cannot be written')
-      return null
-    }
-  }
-
-  /** While the database is away the spool is all there is, so an intent has to survive a power loss there. */
-  async function keepSafe(): Promise<Reason | null> {
-    if (!recorder.isAway()) return null
-    try {
-      await recorder.sync()
-      return null
-    } catch (error) {
-      options.log.error({ err: error }, 'the spool cannot be synced to the disk')
-      return 'trail_unavailable'
-    }
-  }
-
-  async function forward(
+  function forward(
     exchange: Exchange,
     front: Front,
     route: Route,
+    upstream: Upstream,
     body: ForwardedBody,
     begun: Begun | null,
-  ): Promise<void> {
+  ): void {
     const { request, response, arrival } = exchange
-    const { origin } = route.upstream
-    const path = (route.upstream.path ?? front.path) + (front.query === '' ? '' : `?${front.query}`)
-    const headers = identity.upstreamHeaders(request.rawHeaders, {
+    const { origin } = upstream
+    const path = (upstream.path ?? front.path) + (front.query === '' ? '' : `?${front.query}`)
+    const named = identity.upstreamHeaders(request.rawHeaders, {
       host: origin.slice(origin.indexOf('//') + 2),
       principal: exchange.allowed?.principal ?? null,
+      assertion: assertionFor(exchange, front, route, upstream, body),
       clientAddress: arrival.clientAddress,
       requestId: arrival.requestId,
       forwardedHost: front.head.host,
       forwardedProto: front.proto,
     })
-    if (typeof body === 'function' && front.head.contentLength !== null) {
-      headers.push('content-length', String(front.head.contentLength))
-    }
+    const headers = withCredential(named, {
+      forwarded: route.forwardCredential ? (exchange.allowed?.credentialKind ?? null) : null,
+      authorization: front.head.authorization,
+      ownsCookie: options.ownsCookie,
+    })
     const isLegacyCall = route.mcp && arrival.httpMethod === 'POST' && exchange.calls?.isModern === false
-    const reason = await forwarder.forward({
+    forwarder.forward({
       response,
       origin,
       path,
       method: arrival.httpMethod,
       headers,
       body: typeof body === 'function' ? body() : body,
+      streamBytes: front.head.contentLength,
       isMcp: route.mcp,
       // Before 2026-07-28 a lost connection is no cancel.
       cancelsOnClose: !isLegacyCall,
       timeoutMs: route.timeoutMs,
       begun,
       durationMs: () => elapsedMs(arrival),
-      responseHeaders: (rawHeaders) => identity.responseHeaders(rawHeaders),
+      responseHeaders: identity.responseHeaders,
       refuse: (reason) => answer(exchange, reason),
+      onOver(reason) {
+        options.onAnswered('forwarded', reason, elapsedMs(arrival))
+        exchange.onOver()
+      },
     })
-    options.onAnswered('forwarded', reason, elapsedMs(arrival))
+  }
+
+  /** Bodies that are bound have been read whole. */
+  function assertionFor(
+    { allowed, arrival }: Exchange,
+    front: Front,
+    route: Route,
+    upstream: Upstream,
+    body: ForwardedBody,
+  ): string | null {
+    if (allowed === null) return null
+    if (route.assertion === 'shared') return assertions.shared(allowed, route.path)
+    if (typeof body === 'function')
+      throw new TypeError('a body that is passed on as it comes cannot be bound')
+    return assertions.bound(allowed, route.path, {
+      method: arrival.httpMethod,
+      path: upstream.path ?? front.path,
+      body,
+    })
   }
 
   /** Refuses before dispatch: an answer and a denial in the trail for each call. */
@@ -216,6 +258,7 @@ export function createGateway(
     for (const draft of rowsOf(exchange)) recorder.deny(draft, { reason, status, durationMs })
     answer(exchange, reason)
     options.onAnswered('denied', reason, durationMs)
+    exchange.onOver()
   }
 
   /** As {@link refuse}, where the intents are in the spool already: they become the denials. */
@@ -227,10 +270,11 @@ export function createGateway(
     })
     answer(exchange, reason)
     options.onAnswered('denied', reason, durationMs)
+    exchange.onOver()
   }
 
   function answer(exchange: Exchange, reason: Reason): void {
-    const { request, response, isMcp, arrival, rpcId } = exchange
+    const { request, response, isMcp, arrival, rpcId, resourceMetadata, issuer } = exchange
     // A body that is still on its way is not waited for: the connection goes with it.
     const close = !request.complete
     sendRefusal(response, reason, {
@@ -238,22 +282,17 @@ export function createGateway(
       requestId: arrival.requestId,
       rpcId,
       credentialKind: exchange.allowed?.credentialKind ?? null,
+      resourceMetadata,
+      issuer,
       close,
     })
   }
 
-  function rowsOf({ arrival, allowed, keyId, serviceUserId, calls }: Exchange) {
-    const credentialKind = allowed?.credentialKind ?? (keyId === null ? null : 'service-key')
-    return draftsOf({ arrival, credentialKind, keyId, serviceUserId, calls })
+  function rowsOf({ arrival, caller, calls }: Exchange): CallDraft[] {
+    return draftsOf({ arrival, caller, calls })
   }
 
   function elapsedMs(arrival: Arrival): number {
     return Math.round((clock.monotonic() - arrival.startedMs) * 1000) / 1000
   }
-}
-
-/** A refusal of a batch answers to none of its calls by name. */
-function idToAnswer(calls: McpBody | null): string | null {
-  const [message] = calls?.messages ?? []
-  return calls?.isBatch === false && message?.kind === 'request' ? message.id : null
 }

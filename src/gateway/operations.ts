@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { forwardAuthPath } from './forward-auth.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface Readiness {
@@ -12,12 +13,20 @@ export interface Readiness {
 
 /**
  * Postern's own endpoints on the admin address: `/_postern/healthz` (the process runs), `/_postern/readyz` (it
- * can serve calls; 503 where not) and `/_postern/metrics`.
+ * can serve calls; 503 where not), `/_postern/metrics` and, where the settings name a proxy, `/_postern/verify`.
  */
-export function createOperationsServer(options: { readiness: () => Readiness; metrics: Metrics }): Server {
+export function createOperationsServer(options: {
+  readiness: () => Readiness
+  metrics: Metrics
+  forwardAuth: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | null
+}): Server {
   return createServer(
-    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 },
+    { maxHeaderSize: 64 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 },
     (request, response) => {
+      if (options.forwardAuth !== null && isForwardAuth(request.url ?? '')) {
+        void options.forwardAuth(request, response)
+        return
+      }
       void answer(request.method ?? '', request.url ?? '').then(({ status, type, body }) => {
         response.writeHead(status, {
           'content-type': type,
@@ -52,6 +61,12 @@ export function createOperationsServer(options: { readiness: () => Readiness; me
         return problem(404, 'no_route')
     }
   }
+}
+
+function isForwardAuth(url: string): boolean {
+  return (
+    url === forwardAuthPath || url.startsWith(`${forwardAuthPath}/`) || url.startsWith(`${forwardAuthPath}?`)
+  )
 }
 
 function problem(status: number, code: string) {

@@ -1,9 +1,3 @@
-/** The `Content-Length` of a flat list of headers; null where it says none. */
-export function contentLength(headers: readonly string[]): number | null {
-  const value = find(headers, 'content-length')
-  return value === null ? null : Number(value)
-}
-
 /** Whether the answer is a stream of server-sent events. */
 export function isEventStream(headers: readonly string[]): boolean {
   return find(headers, 'content-type')?.toLowerCase().startsWith('text/event-stream') ?? false

@@ -17,18 +17,21 @@ export type RouteBody =
   | { kind: 'gone' }
 
 /** Step 4: the body as the route takes it, and on MCP routes the calls in it. */
-export async function readRouteBody(
+export function readRouteBody(
   request: IncomingMessage,
   response: ServerResponse,
   front: Front,
   route: Route,
   timeoutMs: number,
-): Promise<RouteBody> {
+): RouteBody | Promise<RouteBody> {
   const { head, arrival } = front
   const limits = { limitBytes: route.bodyLimitBytes, timeoutMs }
   const hasBody = head.isChunked || (head.contentLength ?? 0) > 0
   if (!route.mcp) {
     if ((head.contentLength ?? 0) > route.bodyLimitBytes) return refused('body_too_large')
+    // Its hash is in the assertion, which stands in the head.
+    if (hasBody && route.assertion === 'request')
+      return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, null))
     // Opened at the dispatch and not before: until then the request may still be refused.
     return read(hasBody ? () => streamBody(request, response, head, limits) : null, null)
   }
@@ -44,10 +47,15 @@ export async function readRouteBody(
   }
   const mediaRefusal = refuseMediaType(headers)
   if (mediaRefusal !== null) return refused(mediaRefusal)
-  const bytes = await readBody(request, response, head, limits)
+  return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, headers))
+}
+
+/** A body that was read, or wasn't; on MCP routes with the calls in it. */
+function wholeBody(bytes: Buffer | Reason | 'gone', mcp: McpHeaders | null): RouteBody {
   if (bytes === 'gone') return { kind: 'gone' }
   if (typeof bytes === 'string') return refused(bytes)
-  const result = readCalls(bytes, headers)
+  if (mcp === null) return read(bytes, null)
+  const result = readCalls(bytes, mcp)
   return result.ok ? read(bytes, result.body) : refused(result.reason, result.id)
 }
 

@@ -3,14 +3,20 @@ import { newId } from '../domain/id.ts'
 import { refusalFor } from '../domain/verdict.ts'
 import { createIdentityHeaders } from '../identity/headers.ts'
 import type { Postern } from '../postern.ts'
-import { createClientAddress, createIsTrustedPeer } from './client-address.ts'
+import { createClientAddress, createIsTrustedPeer } from '../front/client-address.ts'
+import { nobody } from '../front/caller.ts'
+import { createDrafts } from '../front/drafts.ts'
+import { createForwardAuth } from './forward-auth.ts'
 import { createForwarder } from './forward.ts'
 import { createReadFront } from './front.ts'
 import { createGateway } from './gateway.ts'
+import { createJwksAnswer } from './jwks.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
 import { createOperationsServer } from './operations.ts'
-import { createRouteTable } from './routes.ts'
+import { createResourceMetadata } from './resource-metadata.ts'
+import { createRouteTable } from '../front/routes.ts'
+import { createSelfRotation } from './self-rotation.ts'
 import { createFrontServer } from './server.ts'
 
 export interface Gateway {
@@ -25,37 +31,55 @@ export interface Gateway {
 export async function startGateway(postern: Postern, recorder: Recorder, metrics: Metrics): Promise<Gateway> {
   const { config, clock, log, lease } = postern
   const clientAddress = createClientAddress(config.trustedProxies)
+  const isTrustedPeer = createIsTrustedPeer(config.trustedProxies)
+  const readFront = createReadFront({ clock, clientAddress, isTrustedPeer })
+  const routes = createRouteTable(config.routes)
+  const identity = createIdentityHeaders({ serviceUserHeader: config.headers.serviceUser })
   const forwarder = createForwarder()
+  const draftsOf = createDrafts(postern.maskTokens)
   const handle = createGateway({
     clock,
     log,
     recorder,
     forwarder,
-    readFront: createReadFront({
-      clock,
-      clientAddress,
-      isTrustedPeer: createIsTrustedPeer(config.trustedProxies),
-    }),
-    routes: createRouteTable(config.routes),
+    readFront,
+    routes,
     verify: postern.verify,
-    identity: createIdentityHeaders({ serviceUserHeader: config.headers.serviceUser }),
+    identity,
+    resourceMetadata: createResourceMetadata(
+      routes,
+      config.issuers.map(({ issuer }) => issuer),
+    ),
+    ownsCookie: config.sessions === null ? null : config.sessions.ownsCookie.bind(config.sessions),
+    assertions: postern.assertions,
+    rotateItself: createSelfRotation({
+      clock,
+      log,
+      recorder,
+      draftsOf,
+      verify: postern.verify,
+      rotate: postern.selfRotate,
+      onAnswered: metrics.answered,
+    }),
     bodyTimeoutMs: config.limits.bodyTimeoutMs,
-    maskTokens: postern.maskTokens,
+    draftsOf,
     onAnswered: metrics.answered,
   })
+  const answerJwks = createJwksAnswer(postern.assertions.jwks)
   const front = createFrontServer({
     headerBytes: config.limits.headerBytes,
     headerTimeoutMs: config.limits.headerTimeoutMs,
-    handle,
+    handle(request, response, onOver) {
+      if (answerJwks(request, response)) onOver()
+      else handle(request, response, onOver)
+    },
     onUnreadable(reason, peer) {
       const at = clock.now()
       recorder.deny(
         {
           at,
           requestId: newId(at),
-          credentialKind: null,
-          keyId: null,
-          serviceUserId: null,
+          ...nobody,
           httpMethod: null,
           path: null,
           method: null,
@@ -70,6 +94,30 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
   })
   const operations = createOperationsServer({
     metrics,
+    forwardAuth:
+      config.admin.forwardAuth === null
+        ? null
+        : createForwardAuth({
+            clock,
+            log,
+            recorder,
+            readFront,
+            isTrustedPeer,
+            routes,
+            proxy: config.admin.forwardAuth,
+            verify: postern.verify,
+            draftsOf,
+            // An assertion that would be bound to a request can't be, where another sends it on: it is missing.
+            identityHeaders: (allowed, route) =>
+              allowed === null
+                ? identity.answerHeaders(null, null)
+                : identity.answerHeaders(
+                    allowed.principal,
+                    route.assertion === 'shared' ? postern.assertions.shared(allowed, route.path) : null,
+                  ),
+            bodyTimeoutMs: config.limits.bodyTimeoutMs,
+            onAnswered: metrics.answered,
+          }),
     readiness() {
       const fresh = lease.isFresh()
       const trail = recorder.refusal(config.trail.mode) === null

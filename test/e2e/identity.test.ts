@@ -81,6 +81,7 @@ describe('T1, T2: whatever is sent, the backend learns who calls from us alone',
             ? [
                 ['x-acme-agent', key.serviceUserId],
                 ['x-postern-principal', `service:${key.serviceUserId}`],
+                ['x-postern-assertion', expect.stringMatching(/^ey[\w-]+\.[\w-]+\.[\w-]{86}$/)],
               ]
             : [],
         )

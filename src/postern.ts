@@ -3,21 +3,41 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createAdminApi } from './admin/api.ts'
+import { createSelfRotationAnswer } from './admin/self-rotation.ts'
 import type { Recorder } from './audit/recorder.ts'
 import { openRecorder } from './audit/recorder.ts'
 import type { Config } from './config.ts'
+import type { NoticeSettings } from './config/notices.ts'
+import type { JwtIssuer } from './domain/issuer.ts'
 import type { Clock, TrailStore } from './domain/ports.ts'
 import { createTokenScanner } from './domain/service-key.ts'
+import type { SessionSystem } from './domain/session.ts'
+import type { Assertions } from './identity/assertions.ts'
+import { createAssertions } from './identity/assertions.ts'
+import { keepSigningKeys } from './identity/signing-key-file.ts'
 import type { Keys } from './keys/keys.ts'
 import { createKeys } from './keys/keys.ts'
 import type { Logger } from './log.ts'
 import { createLog } from './log.ts'
+import { createEmailSender } from './notices/email.ts'
+import type { Pass } from './notices/notices.ts'
+import { createNotices } from './notices/notices.ts'
+import type { Sender } from './notices/sender.ts'
+import { createSlackSender } from './notices/slack.ts'
+import { createWebhookSender } from './notices/webhook.ts'
+import { createOutbound } from './outbound/outbound.ts'
 import { openPglite, openPostgres } from './store/store.ts'
+import type { Authenticator } from './verify/authenticator.ts'
+import type { VerifyJwt } from './verify/issuer.ts'
+import { createIssuer } from './verify/issuer.ts'
+import { createKeySet, jwksLimitBytes, jwksTimeoutMs } from './verify/jwks.ts'
+import { createJwtAuthenticator } from './verify/jwt-authenticator.ts'
 import { createKeyCache } from './verify/key-cache.ts'
 import { createKeyReader } from './verify/key-reader.ts'
 import type { Lease } from './verify/lease.ts'
 import { createLease } from './verify/lease.ts'
 import { createServiceKeyAuthenticator } from './verify/service-key-authenticator.ts'
+import { createSessionAuthenticator } from './verify/session-authenticator.ts'
 import type { Verify } from './verify/verify.ts'
 import { createVerify } from './verify/verify.ts'
 
@@ -32,6 +52,8 @@ export interface Postern {
   /** Who sent a request, from its head alone. */
   readonly verify: Verify
   readonly lease: Lease
+  /** What backends are told of a caller, signed; ready once started. */
+  readonly assertions: Assertions
   readonly keys: Keys
   readonly trail: Pick<TrailStore, 'list'>
   /** Removes whatever has a token's form from a text. */
@@ -40,6 +62,10 @@ export interface Postern {
   cachedKeys(): number
   /** The admin API, in process, for whoever may use this data directory. Throws where the schema is not this version's. */
   admin(request: Request): Promise<Response>
+  /** Rotates a key whose own token has been verified, at its own wish: the whole answer. Never rejects. */
+  selfRotate(keyId: string, idempotencyKey: string): Promise<Response>
+  /** One pass of what runs by itself once started: what is due is found, recorded and delivered. */
+  tick(): Promise<Pass>
   /** Applies the migrations that are missing; answers their numbers. */
   migrate(): Promise<number[]>
   /**
@@ -81,18 +107,41 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   })
   const readKey = createKeyReader({ lookups: store.lookups, cache, lease })
   const verify = createVerify({
-    authenticators: [createServiceKeyAuthenticator({ prefixes, readKey, lease, clock })],
+    authenticators: [
+      createServiceKeyAuthenticator({ prefixes, readKey, lease, clock }),
+      createJwtAuthenticator(issuersOf(config.issuers, clock, log)),
+      ...(config.sessions === null ? [] : [sessionsOf(config.sessions, clock, log)]),
+    ],
     looksLikeToken: scanner.found,
   })
 
+  // What the backend is told.
+  const assertions = createAssertions({
+    keys: () => config.signingKeys ?? keepSigningKeys(config.dataDir),
+    clock,
+    epoch: lease.epoch,
+  })
+
   // Administration.
-  const keys = createKeys({ store: store.keys, clock, policy: config.policy, prefixes })
+  const keys = createKeys({ store: store.keys, trail: store.trail, clock, policy: config.policy, prefixes })
+  const senders = sendersOf(config.notices, clock)
+  const notices = createNotices({
+    store: store.notices,
+    clock,
+    senders,
+    log,
+    // A lost answer can be asked for again as long as the old key lives.
+    idempotencyKeysLiveMs: Math.max(config.policy.maxOverlapMs, 30 * 86_400_000),
+  })
+  const onAdminFailure = (error: unknown) => log.error({ err: error }, 'the admin API failed')
+  const selfRotate = createSelfRotationAnswer(keys, onAdminFailure)
   const adminApi = createAdminApi({
     keys,
     trail: store.trail,
+    notices,
     // The socket is open to the user that this process runs as, and to nobody else.
     actorOf: () => `local:${userInfo().username}`,
-    onFailure: (error) => log.error({ err: error }, 'the admin API failed'),
+    onFailure: onAdminFailure,
   })
 
   let recorder: Recorder | null = null
@@ -104,6 +153,7 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
     log,
     verify,
     lease,
+    assertions,
     keys,
     trail: store.trail,
     maskTokens: scanner.mask,
@@ -116,6 +166,8 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
       await schemaChecked
       return adminApi(request)
     },
+    selfRotate,
+    tick: () => notices.tick(),
     migrate: () => store.migrate(),
     async start({ onCommitted } = {}) {
       await store.migrate()
@@ -130,19 +182,61 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
         holdMs,
         ...(onCommitted === undefined ? {} : { onCommitted }),
       })
+      // A signing key that can't be read or made stops the start.
+      assertions.jwks()
+      if (config.database !== null && config.signingKeys === null)
+        log.warn(
+          'POSTERN_SIGNING_KEY is not set: several nodes must share one, or backends refuse their calls',
+        )
       const replayed = await recorder.replay()
       if (replayed > 0)
         log.info({ rows: replayed }, 'rows of an earlier run were taken from the spool into the trail')
       lease.start()
       await lease.ensureFresh()
+      notices.start()
       return recorder
     },
     async close() {
       lease.stop()
+      await notices.stop()
       await recorder?.close(holdMs)
       await store.close()
     },
   }
+}
+
+function issuersOf(issuers: readonly JwtIssuer[], clock: Clock, log: Logger): Map<string, VerifyJwt> {
+  const verifiers = new Map<string, VerifyJwt>()
+  for (const settings of issuers) {
+    const { issuer, jwksUrl: url, jwksMaxAgeMs: maxAgeMs, allowAddresses } = settings
+    const send = createOutbound({
+      allowAddresses,
+      totalTimeoutMs: jwksTimeoutMs,
+      answerBytes: jwksLimitBytes,
+    })
+    const onFailure = (cause: string) =>
+      log.warn({ issuer, cause }, 'the keys of an issuer cannot be fetched')
+    const keys = createKeySet({ url, send, clock, maxAgeMs, onFailure })
+    verifiers.set(issuer, createIssuer(settings, keys, clock))
+  }
+  return verifiers
+}
+
+function sessionsOf(sessions: SessionSystem, clock: Clock, log: Logger): Authenticator {
+  const onFailure = (error: unknown) => log.error({ err: error }, 'the session system failed')
+  return createSessionAuthenticator({ sessions, clock, onFailure })
+}
+
+function sendersOf(
+  { email, webhooks, slack, pageUrl, allowAddresses }: NoticeSettings,
+  clock: Clock,
+): Sender[] {
+  const send = createOutbound({ allowAddresses })
+  const senders: Sender[] = []
+  if (email !== null) senders.push(createEmailSender({ ...email, pageUrl }))
+  if (webhooks.length > 0) senders.push(createWebhookSender(webhooks, { send, clock }))
+  if (slack !== null) senders.push(createSlackSender({ url: slack.url, pageUrl }, { send }))
+  return senders
 }
 
 /** This node's name in the trail: made once for a data directory. */

@@ -11,6 +11,7 @@ const floorOf: Record<string, number> = {
   keys: 2,
   audit: 2,
   notices: 2,
+  outbound: 2,
   store: 2,
   client: 2,
   // The settings, with their file; and the log, which every floor above may hold.
@@ -19,6 +20,8 @@ const floorOf: Record<string, number> = {
   version: 2,
   admin: 3,
   postern: 4,
+  // Reading requests and answering refusals, for gateway and next.
+  front: 4,
   gateway: 5,
   next: 5,
   index: 6,
@@ -43,12 +46,15 @@ const placeOf: Record<string, RegExp> = {
   pg: /^store\/postgres\.ts$/,
   '@electric-sql/pglite': /^store\/pglite(-worker)?\.(ts|js)$/,
   '@electric-sql/pglite-prepopulatedfs': /^store\/pglite(-worker)?\.(ts|js)$/,
-  undici: /^(gateway|cli|client)\//,
+  undici: /^(cli|client|outbound)\//,
   hono: /^admin\//,
   commander: /^cli\//,
   c12: /^config-file\.ts$/,
   pino: /^log\.ts$/,
   'prom-client': /^gateway\/metrics\.ts$/,
+  nodemailer: /^notices\/email\.ts$/,
+  standardwebhooks: /^notices\/webhook\.ts$/,
+  'ipaddr.js': /^outbound\/address\.ts$/,
   '@modelcontextprotocol/server': /^demo\//,
   '@modelcontextprotocol/node': /^demo\//,
 }
@@ -88,6 +94,32 @@ function roomOf(file: string): string {
     /(-file)?(\.gen)?\.(ts|js)$/,
     '',
   )
+}
+
+/** The sources behind the package's subpaths. */
+const exported = new Map(
+  Object.entries(
+    (
+      JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
+        exports: Record<string, string | { default: string }>
+      }
+    ).exports,
+  ).flatMap(([name, target]) =>
+    typeof target === 'string'
+      ? []
+      : [[name, target.default.replace('./dist/', '').replace(/\.js$/, '.ts')] as const],
+  ),
+)
+
+function reachedFrom(roots: readonly string[]): Set<string> {
+  const seen = new Set<string>()
+  const queue = [...roots]
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue
+    seen.add(file)
+    queue.push(...(importsOf.get(file)?.own ?? []))
+  }
+  return seen
 }
 
 describe('the house', () => {
@@ -166,7 +198,9 @@ describe('the house', () => {
   it('imports only packages that package.json declares', () => {
     const manifest = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
       dependencies: object
+      peerDependencies: object
     }
+    const declared = { ...manifest.dependencies, ...manifest.peerDependencies }
     const used = new Set(
       [...importsOf.values()].flatMap(({ packages }) =>
         packages.map((name) =>
@@ -177,19 +211,21 @@ describe('the house', () => {
         ),
       ),
     )
-    expect([...used].filter((name) => !(name in manifest.dependencies))).toEqual([])
+    expect([...used].filter((name) => !(name in declared))).toEqual([])
   })
 
   it('has no file that nothing imports', () => {
-    const roots = ['index.ts', 'cli/main.ts']
-    const seen = new Set<string>()
-    const queue = [...roots]
-    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
-      if (seen.has(file)) continue
-      seen.add(file)
-      queue.push(...(importsOf.get(file)?.own ?? []))
-    }
+    const seen = reachedFrom(['cli/main.ts', ...exported.values()])
     expect(files.filter((file) => !seen.has(file))).toEqual([])
+  })
+
+  it.each([
+    ['./verify-assertion', ['jose'], ['domain', 'identity']],
+    ['./client', [], ['domain', 'client']],
+  ] as const)('lets %s bring nothing else into a backend', (name, packages, rooms) => {
+    const seen = [...reachedFrom([exported.get(name) ?? ''])]
+    expect(new Set(seen.flatMap((file) => importsOf.get(file)?.packages ?? []))).toEqual(new Set(packages))
+    expect(seen.filter((file) => !(rooms as readonly string[]).includes(roomOf(file)))).toEqual([])
   })
 
   it('has no folder of leftovers and no note to do it later', () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { outcomes } from '../domain/call.ts'
+import { changeKinds } from '../domain/key-store.ts'
 
 /** What the admin API takes and gives. Instants are RFC 3339 strings. */
 
@@ -12,7 +13,14 @@ export const serviceUserSchema = z
   .object({
     id,
     name: z.string(),
-    owner: z.string().describe('The e-mail address of who answers for it'),
+    owner: z
+      .string()
+      .nullable()
+      .describe('The e-mail address of who answers for it; null only where the policy asks for none'),
+    backupOwner: z
+      .string()
+      .nullable()
+      .describe('Who is told as well, once earlier notices were not acknowledged'),
     customer: z.string().nullable(),
     createdBy: z.string(),
     createdAt: instant,
@@ -34,14 +42,51 @@ const keyShape = {
   revokedAt: instant.nullable(),
   revokedReason: z.string().nullable(),
   predecessorId: id.nullable(),
+  selfRotate: z.boolean().describe('Whether it may rotate itself, with its own token'),
+  mintedBy: id.nullable().describe('The key that made it by rotating itself'),
+  familyEndsAt: instant.nullable().describe('The end of all that may come of it by rotating itself'),
   lastUsedAt: instant.nullable(),
 }
 
 export const keySchema = z.object(keyShape).meta({ id: 'Key' })
 
-export const issuedKeySchema = z
-  .object({ ...keyShape, token: z.string().describe('The secret: shown in this answer and never again') })
-  .meta({ id: 'IssuedKey' })
+const issuedShape = {
+  ...keyShape,
+  token: z
+    .string()
+    .nullable()
+    .describe(
+      'The secret: shown in this answer and never again; null where the request repeats one with the same Idempotency-Key',
+    ),
+}
+
+export const issuedKeySchema = z.object(issuedShape).meta({ id: 'IssuedKey' })
+
+export const rotatedKeySchema = z
+  .object({
+    ...issuedShape,
+    predecessor: keySchema.describe('The key that was rotated: `retiresAt` is its end'),
+  })
+  .meta({ id: 'RotatedKey' })
+
+const usage = z.object({
+  calls: z.int().describe('Calls since usageSince, denials not counted'),
+  lastUsedAt: instant.nullable(),
+  lastAddress: z.string().nullable(),
+  lastClient: z.string().nullable().describe('The user agent of the last call'),
+  tools: z.array(z.object({ tool: z.string(), calls: z.int() })).describe('Most called first, at most 20'),
+})
+
+export const rotationSchema = z
+  .object({
+    predecessor: keySchema,
+    successor: keySchema.nullable().describe('Null where it is revoked'),
+    endsAt: instant.describe('When the predecessor ends'),
+    usageSince: instant,
+    usage: z.object({ predecessor: usage, successor: usage.nullable() }),
+    safeToEnd: z.boolean().describe('Nobody has called with the predecessor since usageSince'),
+  })
+  .meta({ id: 'Rotation' })
 
 export const keyWithHistorySchema = z
   .object({
@@ -50,13 +95,13 @@ export const keyWithHistorySchema = z
       .array(
         z.object({
           epoch: z.int(),
-          what: z.enum(['created', 'revoked']),
+          what: z.enum(changeKinds),
           actor: z.string(),
           reason: z.string().nullable(),
           at: instant,
         }),
       )
-      .describe('What administrators did to it, newest first'),
+      .describe('What was done to it, newest first'),
   })
   .meta({ id: 'KeyWithHistory' })
 
@@ -72,6 +117,7 @@ export const callSchema = z
     credentialKind: z.enum(['session', 'jwt', 'service-key']).nullable(),
     keyId: id.nullable(),
     serviceUserId: id.nullable(),
+    principal: z.string().nullable().describe('Who called: service:<id>, user:<id> or workload:<id>'),
     httpMethod: z.string().nullable(),
     path: z.string().nullable(),
     method: z.string().nullable().describe('The JSON-RPC method'),
@@ -90,6 +136,8 @@ export const callSchema = z
 export type ServiceUserJson = z.infer<typeof serviceUserSchema>
 export type KeyJson = z.infer<typeof keySchema>
 export type IssuedKeyJson = z.infer<typeof issuedKeySchema>
+export type RotatedKeyJson = z.infer<typeof rotatedKeySchema>
+export type RotationJson = z.infer<typeof rotationSchema>
 export type KeyWithHistoryJson = z.infer<typeof keyWithHistorySchema>
 export type CallJson = z.infer<typeof callSchema>
 
@@ -105,19 +153,41 @@ export function pageOf<T extends z.ZodType>(item: T) {
 
 export const newServiceUser = z.strictObject({
   name: someText,
-  owner: someText,
+  owner: someText.optional().describe('Required unless policy.requireOwner is false'),
+  backupOwner: someText.optional(),
   customer: someText.optional(),
 })
+
+const expires = someText
+  .optional()
+  .describe('A duration (180d), an RFC 3339 instant, or a date: the end of that day, UTC')
 
 export const newKey = z.strictObject({
   serviceUser: someText.describe('Id or name'),
   name: someText.optional().describe('A label; without one, the name of the service user'),
-  expires: someText
-    .optional()
-    .describe('A duration (180d), an RFC 3339 instant, or a date: the end of that day, UTC'),
+  expires,
+  selfRotate: z.literal(true).optional().describe('It may rotate itself, with its own token'),
 })
 
 export const revocation = z.strictObject({ reason: someText })
+export const disabling = z.strictObject({ reason: someText })
+export const enabling = z.strictObject({ reason: someText.optional() })
+
+export const newRotation = z.strictObject({
+  overlap: someText
+    .optional()
+    .describe('How long both keys work: a duration such as 7d, or 0 for a leak; else what the policy says'),
+  expires,
+})
+
+export const extension = z
+  .strictObject({
+    until: someText.optional().describe('An RFC 3339 instant, or a date: the end of that day, UTC'),
+    for: someText.optional().describe('A duration from now, such as 7d'),
+  })
+  .describe('Exactly one of them')
+
+export const nothingMore = z.strictObject({})
 
 const paging = {
   cursor: z.string().max(200).optional().describe('nextCursor of the page before'),

@@ -21,6 +21,20 @@ export function query<Schema extends z.ZodType>(schema: Schema) {
   return validator('query', schema, refuseInvalid)
 }
 
+const defaultLimit = 50
+
+/** Which page of a list was asked for. */
+export function paging({ cursor, limit }: { cursor?: string | undefined; limit?: number | undefined }) {
+  return { limit: limit ?? defaultLimit, ...(cursor === undefined ? {} : { cursor }) }
+}
+
+/** A checked body as the rooms take it: what was left out is not there. */
+export function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as Defined<T>
+}
+
+type Defined<T> = { [Name in keyof T]: Exclude<T[Name], undefined> }
+
 /** What keys will be able to hold, and nothing enforces yet. */
 const laterFields = new Set(['tools', 'tool', 'addresses', 'address', 'rate', 'grants'])
 

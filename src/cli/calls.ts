@@ -25,7 +25,8 @@ export const callHeadings = ['TIME', 'OUTCOME', 'STATUS', 'SERVICE USER', 'CALL'
 
 /** One call as cells under {@link callHeadings}. */
 export function callCells(call: CallJson, names: ReadonlyMap<string, string>): string[] {
-  const who = call.serviceUserId === null ? '–' : shown(names.get(call.serviceUserId) ?? call.serviceUserId)
+  const name = call.serviceUserId === null ? undefined : names.get(call.serviceUserId)
+  const who = name === undefined ? shownShort(call.principal) : shown(name)
   const what = call.tool ?? call.method ?? `${call.httpMethod ?? '?'} ${call.path ?? '?'}`
   return [
     instant(call.at),

@@ -1,15 +1,15 @@
 import { Command } from 'commander'
 import type { IssuedKeyJson } from '../admin/schemas.ts'
-import { withAdmin, type Admin } from './connect.ts'
-import { print, printJson } from './print.ts'
+import { withAdmin } from './connect.ts'
+import { showOnce } from './secret-once.ts'
 import { settingsOf } from './settings.ts'
 import { facts, instantAndDistance, shown } from './terminal.ts'
-import { openTokenFile } from './token-file.ts'
 
 interface Options {
   serviceUser: string
   name?: string
   expires?: string
+  selfRotate?: true
   json?: true
 }
 
@@ -20,31 +20,14 @@ export function keysCreateCommand(): Command {
     .requiredOption('--service-user <name>', 'the service user that it belongs to, by name or id')
     .option('--name <label>', 'what to call the key')
     .option('--expires <when>', 'a duration (180d), a date (2027-06-01: its end, UTC) or an RFC 3339 instant')
+    .option('--self-rotate', 'let the key rotate itself, with its own secret')
     .option('--json', 'print JSON, the secret included')
-    .action(async (options: Options, command: Command) => {
+    .action(async ({ json, ...asked }: Options, command: Command) => {
       const config = await settingsOf(command)
-      await withAdmin(config, async (admin) => {
-        if (options.json) return await printJson(await issue(admin, options))
-        if (process.stdout.isTTY) {
-          const key = await issue(admin, options)
-          await print(`${factsOf(key)}\n\n${key.token}\n\nKeep it now: it is not shown again.`)
-          return
-        }
-        const file = openTokenFile(config.dataDir)
-        let key: IssuedKeyJson
-        try {
-          key = await issue(admin, options)
-        } catch (error) {
-          file.discard()
-          throw error
-        }
-        await print(`${factsOf(key)}\nsecret   in the file ${file.keep(key.id, key.token)}`)
-      })
+      await withAdmin(config, (admin) =>
+        showOnce(() => admin.post<IssuedKeyJson>('/keys', asked), factsOf, { config, json }),
+      )
     })
-}
-
-async function issue(admin: Admin, { serviceUser, name, expires }: Options): Promise<IssuedKeyJson> {
-  return await admin.post<IssuedKeyJson>('/keys', { serviceUser, name, expires })
 }
 
 function factsOf(key: IssuedKeyJson): string {
@@ -53,5 +36,8 @@ function factsOf(key: IssuedKeyJson): string {
     ['id', key.id],
     ['of', shown(key.serviceUser)],
     ['expires', instantAndDistance(key.expiresAt, Date.now())],
+    ...(key.familyEndsAt === null
+      ? []
+      : [['may rotate itself until', instantAndDistance(key.familyEndsAt, Date.now())] as const]),
   ])
 }

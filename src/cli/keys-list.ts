@@ -3,7 +3,7 @@ import type { KeyJson, PageJson } from '../admin/schemas.ts'
 import { withAdmin } from './connect.ts'
 import { printJson, printPage } from './print.ts'
 import { settingsOf } from './settings.ts'
-import { instantAndDistance, shown, table } from './terminal.ts'
+import { distance, instant, shown, shownShort, table } from './terminal.ts'
 
 interface Options {
   serviceUser?: string
@@ -26,19 +26,29 @@ export function keysListCommand(): Command {
         if (json) return await printJson(page)
         const now = Date.now()
         await printPage(page, 'No keys. Issue one: postern keys create --service-user NAME', (keys) =>
-          table(
-            ['STATE', 'KEY', 'SERVICE USER', 'STARTS WITH', 'EXPIRES', 'LAST USED', 'ID'],
-            keys.map((key) => [
-              key.state,
-              shown(key.name),
-              shown(key.serviceUser),
-              shown(key.start),
-              instantAndDistance(key.expiresAt, now),
-              key.lastUsedAt === null ? 'never' : instantAndDistance(key.lastUsedAt, now),
-              key.id,
-            ]),
-          ),
+          keyTable(keys, now),
         )
       })
     })
+}
+
+/** All other columns at their widest leave so much of 120 for both names. */
+const namesRoom = 26
+
+function keyTable(keys: readonly KeyJson[], now: number): string {
+  const longest = (names: string[]) => Math.max(...names.map((name) => Array.from(name).length))
+  const mostForName = Math.max(namesRoom / 2, namesRoom - longest(keys.map((key) => key.serviceUser)))
+  const mostForUser = Math.max(namesRoom / 2, namesRoom - longest(keys.map((key) => key.name)))
+  return table(
+    ['STATE', 'KEY', 'SERVICE USER', 'START', 'EXPIRES (UTC)', 'LAST USED', 'ID'],
+    keys.map((key) => [
+      key.state,
+      shownShort(key.name, mostForName),
+      shownShort(key.serviceUser, mostForUser),
+      shown(key.start),
+      instant(key.expiresAt).slice(0, 'yyyy-mm-dd hh:mm'.length),
+      key.lastUsedAt === null ? 'never' : distance(Date.parse(key.lastUsedAt), now),
+      key.id,
+    ]),
+  )
 }

@@ -31,6 +31,14 @@ export function keysShowCommand(): Command {
 /** A key for people. */
 export function keyFacts(key: KeyJson): string {
   const now = Date.now()
+  const more: [string, string][] = []
+  if (key.retiresAt !== null) more.push(['rotated, works until', instantAndDistance(key.retiresAt, now)])
+  if (key.predecessorId !== null) more.push(['successor of', key.predecessorId])
+  if (key.mintedBy !== null) more.push(['made by itself as', key.mintedBy])
+  if (key.familyEndsAt !== null)
+    more.push(['may rotate itself until', instantAndDistance(key.familyEndsAt, now)])
+  if (key.revokedAt !== null)
+    more.push(['revoked', `${instantAndDistance(key.revokedAt, now)}: ${shown(key.revokedReason ?? '')}`])
   return facts([
     ['key', shown(key.name)],
     ['id', key.id],
@@ -40,13 +48,6 @@ export function keyFacts(key: KeyJson): string {
     ['created', `${instantAndDistance(key.createdAt, now)} by ${shown(key.createdBy)}`],
     ['expires', instantAndDistance(key.expiresAt, now)],
     ['last used', key.lastUsedAt === null ? 'never' : instantAndDistance(key.lastUsedAt, now)],
-    ...(key.revokedAt === null
-      ? []
-      : [
-          [
-            'revoked',
-            `${instantAndDistance(key.revokedAt, now)}: ${shown(key.revokedReason ?? '')}`,
-          ] as const,
-        ]),
+    ...more,
   ])
 }

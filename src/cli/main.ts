@@ -4,16 +4,29 @@ import { ConfigInvalid } from '../config.ts'
 import { version } from '../version.gen.ts'
 import { auditListCommand } from './audit-list.ts'
 import { auditTailCommand } from './audit-tail.ts'
+import { doctorCommand } from './doctor.ts'
 import { CommandFailed } from './failure.ts'
+import { initCommand } from './init.ts'
 import { keysCreateCommand } from './keys-create.ts'
+import { keysEndOverlapCommand } from './keys-end-overlap.ts'
+import { keysExtendOverlapCommand } from './keys-extend-overlap.ts'
 import { keysListCommand } from './keys-list.ts'
 import { keysRevokeCommand } from './keys-revoke.ts'
+import { keysRotateCommand } from './keys-rotate.ts'
+import { keysRotationCommand } from './keys-rotation.ts'
 import { keysShowCommand } from './keys-show.ts'
+import { keysUndoRotationCommand } from './keys-undo-rotation.ts'
 import { migrateCommand } from './migrate.ts'
+import { noticesAckCommand } from './notices-ack.ts'
+import { noticesListCommand } from './notices-list.ts'
+import { noticesTestCommand } from './notices-test.ts'
 import { serveCommand } from './serve.ts'
 import { serviceUsersCreateCommand } from './service-users-create.ts'
+import { serviceUsersDisableCommand } from './service-users-disable.ts'
+import { serviceUsersEnableCommand } from './service-users-enable.ts'
 import { serviceUsersListCommand } from './service-users-list.ts'
 import { shown } from './terminal.ts'
+import { tickCommand } from './tick.ts'
 
 const program = new Command('postern')
   .description('The service entrance for AI agents: service keys, a gateway that checks them, and the trail.')
@@ -21,11 +34,14 @@ const program = new Command('postern')
   .option('--config <file>', 'the settings file (otherwise postern.config.ts, .js, .json or .yaml here)')
   .option('--data <directory>', 'the data directory (otherwise POSTERN_DATA, or ./.postern)')
   .addCommand(serveCommand())
+  .addCommand(initCommand())
   .addCommand(
     new Command('service-users')
       .description('the named identities that keys belong to')
       .addCommand(serviceUsersCreateCommand())
-      .addCommand(serviceUsersListCommand()),
+      .addCommand(serviceUsersListCommand())
+      .addCommand(serviceUsersDisableCommand())
+      .addCommand(serviceUsersEnableCommand()),
   )
   .addCommand(
     new Command('keys')
@@ -33,6 +49,11 @@ const program = new Command('postern')
       .addCommand(keysCreateCommand())
       .addCommand(keysListCommand())
       .addCommand(keysShowCommand())
+      .addCommand(keysRotateCommand())
+      .addCommand(keysRotationCommand())
+      .addCommand(keysEndOverlapCommand())
+      .addCommand(keysExtendOverlapCommand())
+      .addCommand(keysUndoRotationCommand())
       .addCommand(keysRevokeCommand()),
   )
   .addCommand(
@@ -41,6 +62,15 @@ const program = new Command('postern')
       .addCommand(auditListCommand())
       .addCommand(auditTailCommand()),
   )
+  .addCommand(
+    new Command('notices')
+      .description('what owners are told')
+      .addCommand(noticesListCommand())
+      .addCommand(noticesTestCommand())
+      .addCommand(noticesAckCommand()),
+  )
+  .addCommand(tickCommand())
+  .addCommand(doctorCommand())
   .addCommand(migrateCommand())
 
 // A reader that went away, such as `| head`, is no failure.

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { serveSocket, socketPathFor } from '../admin/socket.ts'
@@ -101,6 +101,11 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
 /** The settings, or the one route to the sample server in place of theirs. */
 async function withDemo(config: Config, options: ServeOptions, cleanups: Cleanup[]): Promise<Config> {
   if (options.demo !== true) {
+    const nowhere = config.routes.find((route) => route.upstream === null)
+    if (nowhere !== undefined && config.admin.forwardAuth === null)
+      throw new CommandFailed(
+        `the route ${nowhere.path} leads nowhere: give it an upstream, or set admin.forwardAuth where another proxy sends its requests on`,
+      )
     if (config.routes.length > 0) return config
     throw new CommandFailed(
       'there are no routes: name them in postern.config.ts, or try postern serve --demo',
@@ -119,6 +124,8 @@ async function withDemo(config: Config, options: ServeOptions, cleanups: Cleanup
     bodyLimitBytes: config.limits.bodyBytes,
     trailMode: config.trail.mode,
     timeoutMs: config.limits.upstreamTimeoutMs,
+    assertion: 'shared',
+    forwardCredential: false,
   }
   return { ...config, routes: [route] }
 }
@@ -180,6 +187,9 @@ function firstCall({ mcpUrl, demoKey, dataDir }: Ready): string[] {
     `    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\`,
     `    -d '${body}'`,
   ]
+  const file = join(dataDir, 'demo-key')
+  if (demoKey === null && existsSync(file))
+    return [`Demo key, of an earlier start: in ${file}`, '', ...call(`$(cat ${file})`)]
   if (demoKey === null) {
     return [
       `A demo key was issued at an earlier start, and only its hash is kept. For another, from a second terminal:`,
@@ -191,7 +201,6 @@ function firstCall({ mcpUrl, demoKey, dataDir }: Ready): string[] {
   }
   if (process.stdout.isTTY) return [`Demo key, shown this once: ${demoKey}`, '', ...call(demoKey)]
   // Not a terminal: what is printed may end up in a log.
-  const file = join(dataDir, 'demo-key')
   rmSync(file, { force: true })
   writeFileSync(file, `${demoKey}\n`, { mode: 0o600, flag: 'wx' })
   return [`Demo key: in ${file}`, '', ...call(`$(cat ${file})`)]

@@ -22,11 +22,13 @@ export function serviceUsersListCommand(): Command {
             'No service users. Create one: postern service-users create NAME --owner EMAIL',
             (users) =>
               table(
-                ['NAME', 'OWNER', 'CUSTOMER', 'CREATED', 'ID'],
+                ['STATE', 'NAME', 'OWNER', 'BACKUP OWNER', 'CUSTOMER', 'CREATED', 'ID'],
                 users.map((user) => [
+                  user.disabledAt === null ? 'enabled' : 'disabled',
                   shown(user.name),
-                  shown(user.owner),
-                  user.customer === null ? '–' : shown(user.customer),
+                  shown(user.owner ?? '–'),
+                  shown(user.backupOwner ?? '–'),
+                  shown(user.customer ?? '–'),
                   instant(user.createdAt),
                   user.id,
                 ]),

@@ -7,12 +7,14 @@ import type { CallRecord } from '../../src/domain/call.ts'
 import { newId } from '../../src/domain/id.ts'
 import { StoreUnavailable, type Store } from '../../src/domain/ports.ts'
 import { createKeys } from '../../src/keys/keys.ts'
+import { createNotices } from '../../src/notices/notices.ts'
 import { openPglite } from '../../src/store/store.ts'
+import { policy } from '../keys/policy.ts'
 
 const base = 'http://postern/admin/api-keys/api'
-const dayMs = 86_400_000
-const policy = { defaultLifeMs: 180 * dayMs, maxLifeMs: 365 * dayMs }
 const clock = { now: () => Date.parse('2026-11-23T12:00:00Z') }
+
+const silentLog = { info() {}, warn() {}, error() {} }
 
 let directory: string
 let store: Store
@@ -24,7 +26,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'postern-admin-'))
   store = openPglite({ directory: join(directory, 'pglite'), schema: 'postern' })
   await store.migrate()
-  const keys = createKeys({ store: store.keys, clock, policy, prefixes: ['pst'] })
+  const keys = createKeys({ store: store.keys, trail: store.trail, clock, policy, prefixes: ['pst'] })
   api = createAdminApi({
     keys: new Proxy(keys, {
       get: (target, name) => {
@@ -33,9 +35,17 @@ beforeAll(async () => {
       },
     }),
     trail: store.trail,
+    notices: createNotices({
+      store: store.notices,
+      clock,
+      senders: [],
+      log: silentLog,
+      idempotencyKeysLiveMs: 0,
+    }),
     actorOf: () => 'local:tester',
     onFailure: (error) => failures.push(error),
   })
+  await post('/service-users', { name: 'anyone', owner: 'team@example.com' })
   await store.trail.append({ calls: calls(), ends: [], lastUsed: new Map() })
 })
 afterAll(async () => {
@@ -86,6 +96,7 @@ function calls(): CallRecord[] {
       credentialKind: 'service-key',
       keyId,
       serviceUserId: null,
+      principal: null,
       httpMethod: 'POST',
     },
     ...{ path: '/mcp', method: 'tools/call', tool: 'echo', outcome: 'succeeded', reason: null, status: 200 },
@@ -162,11 +173,12 @@ describe('a refusal is a problem with a stable code, and changes nothing', () =>
     ['a prototype', '/service-users', '{"name":"a","owner":"a@b.de","__proto__":{}}', 400, 'field_unknown'],
     ['tools', '/keys', { serviceUser: 'a', tools: ['x'] }, 400, 'option_not_enforced'],
     ['addresses', '/keys', { serviceUser: 'a', addresses: [] }, 400, 'option_not_enforced'],
+    ['a rate', '/keys', { serviceUser: 'a', rate: '1/s' }, 400, 'option_not_enforced'],
     ['an unknown field', '/keys', { serviceUser: 'a', exipres: '1d' }, 400, 'field_unknown'],
     ['no such service user', '/keys', { serviceUser: 'nobody' }, 404, 'not_found'],
-    ['an expiry in the past', '/keys', { serviceUser: 'a', expires: '2020-01-01' }, 400, 'expiry_past'],
-    ['an expiry too far away', '/keys', { serviceUser: 'a', expires: '400d' }, 400, 'expiry_too_far'],
-    ['an expiry that is none', '/keys', { serviceUser: 'a', expires: 'soon' }, 400, 'expiry_invalid'],
+    ['an expiry in the past', '/keys', { serviceUser: 'anyone', expires: '2020-01-01' }, 400, 'expiry_past'],
+    ['an expiry too far away', '/keys', { serviceUser: 'anyone', expires: '400d' }, 400, 'expiry_too_far'],
+    ['an expiry that is none', '/keys', { serviceUser: 'anyone', expires: 'soon' }, 400, 'expiry_invalid'],
     ['a number for a text', '/keys', { serviceUser: 1 }, 400, 'field_invalid'],
     ['a list', '/keys', [], 400, 'field_invalid'],
     ['null', '/keys', 'null', 400, 'field_invalid'],
@@ -334,10 +346,21 @@ describe('the OpenAPI document', () => {
       'get /audit',
       'get /keys',
       'get /keys/{id}',
+      'get /keys/{id}/rotation',
+      'get /notices',
       'get /service-users',
       'post /keys',
       'post /keys/{id}/revoke',
+      'post /keys/{id}/rotate',
+      'post /keys/{id}/rotation/end',
+      'post /keys/{id}/rotation/extend',
+      'post /keys/{id}/rotation/undo',
+      'post /notices/test',
+      'post /notices/{id}/acknowledge',
       'post /service-users',
+      'post /service-users/{id}/disable',
+      'post /service-users/{id}/enable',
+      'post /tick',
     ])
     for (const [path, methods] of Object.entries(document.paths))
       for (const [method, operation] of Object.entries(methods)) {

@@ -56,7 +56,11 @@ describe('usage is answered with 2 and one line', () => {
       '2 --address is not enforced yet, so it is refused',
     ],
     [['keys', 'show'], "2 missing required argument 'id'"],
-    [['keys', 'rotate', 'x'], "2 unknown command 'rotate'"],
+    [['keys', 'turn', 'x'], "2 unknown command 'turn'"],
+    [['keys', 'rotate'], "2 missing required argument 'id'"],
+    [['keys', 'rotate', 'x', '--rate', '1/s'], '2 --rate is not enforced yet, so it is refused'],
+    [['service-users', 'disable'], "2 missing required argument 'name'"],
+    [['keys', 'extend-overlap', '00000000-0000-7000-8000-000000000000'], '2 give either --until or --for'],
     [['audit', 'list', '--outcome', 'fine'], '2 option'],
     [['keys', 'list', '--no\u001b[2Jpe'], "2 unknown option '--no\\u{1b}[2Jpe'"],
   ])('%j', async (args, line) => {
@@ -185,7 +189,7 @@ describe('with no server, the CLI works on the embedded database itself', () => 
     const { stdout } = await postern(...list)
     expect(stdout).toMatch(/^STATE +KEY +SERVICE USER/)
     expect(stdout).toMatch(
-      /^revoked +life +life +pst_.{4} +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in 29 days\)/m,
+      /^revoked +life +life +pst_.{4} +\d{4}-\d\d-\d\d \d\d:\d\d +never +[0-9a-f-]{36}$/m,
     )
     const page = await json<{ data: unknown[]; nextCursor: string }>(...list, '--limit', '1')
     expect(page.data).toHaveLength(1)

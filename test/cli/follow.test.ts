@@ -24,7 +24,15 @@ function row(atMs: number, recordedMs = atMs): CallJson {
   const at = new Date(atMs).toISOString()
   return {
     ...{ id: newId(atMs), writer: 'w', boot: 'b', sequence: 1, at, requestId: 'r', credentialKind: null },
-    ...{ keyId: null, serviceUserId: null, httpMethod: null, path: null, method: null, tool: null },
+    ...{
+      keyId: null,
+      serviceUserId: null,
+      principal: null,
+      httpMethod: null,
+      path: null,
+      method: null,
+      tool: null,
+    },
     ...{
       outcome: 'succeeded',
       reason: null,

@@ -1,0 +1,132 @@
+import type { Hono } from 'hono'
+import type { Delivery, NoticeWithDeliveries } from '../domain/notice-store.ts'
+import type { Keys } from '../keys/keys.ts'
+import { isMailAddress } from '../domain/mail-address.ts'
+import type { Notices } from '../notices/notices.ts'
+import { wordingOf } from '../notices/wording.ts'
+import { describe } from './describe.ts'
+import { pageJson } from './json.ts'
+import { RequestRefused } from './problem.ts'
+import * as schemas from './schemas-notices.ts'
+import { nothingMore, pageOf } from './schemas.ts'
+import { body, jsonOnly, paging, query } from './valid.ts'
+
+/** A client waits for no more than 20 seconds. */
+const patienceMs = 15_000
+
+/** The routes about notices, and the one that lets the worker pass by now. */
+export function noticeRoutes(
+  api: Hono,
+  notices: Notices,
+  keys: Pick<Keys, 'findServiceUser'>,
+  actorOf: (request: Request) => string,
+): void {
+  api.get(
+    '/notices',
+    describe({
+      summary: 'List notices and their deliveries, newest first',
+      status: 200,
+      answer: pageOf(schemas.noticeSchema),
+      refusals: [400, 404],
+    }),
+    query(schemas.noticeQuery),
+    async (c) => {
+      const { key, serviceUser, unacknowledged, ...rest } = c.req.valid('query')
+      const filter: Parameters<Notices['list']>[0] = paging(rest)
+      if (key !== undefined) filter.keyId = key.toLowerCase()
+      if (serviceUser !== undefined) filter.serviceUserId = (await keys.findServiceUser(serviceUser)).id
+      if (unacknowledged === 'true') filter.unacknowledged = true
+      return c.json(pageJson(await notices.list(filter), noticeJson))
+    },
+  )
+
+  api.post(
+    '/notices/test',
+    describe({
+      summary: 'Send a notice over every channel that is set, to see whether it arrives',
+      status: 201,
+      answer: schemas.noticeSchema,
+      refusals: [400, 413, 415],
+    }),
+    jsonOnly,
+    body(schemas.noticeTest),
+    async (c) => {
+      const { email = null } = c.req.valid('json')
+      if (email !== null && !isMailAddress(email))
+        throw new RequestRefused(
+          400,
+          'address_invalid',
+          'email must be one e-mail address, such as team@example.com',
+          'email',
+        )
+      return c.json(noticeJson(await notices.sendTest(email, actorOf(c.req.raw))), 201)
+    },
+  )
+
+  api.post(
+    '/notices/:id/acknowledge',
+    describe({
+      summary: 'Acknowledge a notice: later ones like it need not reach the backup owner',
+      status: 200,
+      answer: schemas.noticeSchema,
+      refusals: [400, 404, 413, 415],
+    }),
+    jsonOnly,
+    body(nothingMore),
+    async (c) => {
+      const found = await notices.acknowledge(c.req.param('id').toLowerCase(), actorOf(c.req.raw))
+      if (found === null) throw new RequestRefused(404, 'not_found', 'no notice has this id')
+      return c.json(noticeJson(found))
+    },
+  )
+
+  api.post(
+    '/tick',
+    describe({
+      summary: 'Let the worker pass by now: look for what is due, and deliver it',
+      status: 200,
+      answer: schemas.passSchema,
+      refusals: [400, 413, 415],
+    }),
+    jsonOnly,
+    body(nothingMore),
+    async (c) => c.json(await notices.tick(patienceMs)),
+  )
+}
+
+/** Field by field, so that nothing new slips out unnoticed. */
+function noticeJson({ notice, deliveries }: NoticeWithDeliveries): schemas.NoticeJson {
+  const { subject, next } = wordingOf(notice)
+  return {
+    id: notice.id,
+    kind: notice.kind,
+    keyId: notice.keyId,
+    serviceUserId: notice.serviceUserId,
+    serviceUser: notice.kind === 'test' ? null : (notice.facts?.serviceUser ?? null),
+    keyName: notice.kind === 'test' ? null : (notice.facts?.keyName ?? null),
+    keyStart: notice.kind === 'test' ? null : (notice.facts?.keyStart ?? null),
+    subject,
+    next,
+    createdAt: instant(notice.createdAt),
+    acknowledgedAt: notice.acknowledgedAt === null ? null : instant(notice.acknowledgedAt),
+    acknowledgedBy: notice.acknowledgedBy,
+    deliveries: deliveries.map(deliveryJson),
+  }
+}
+
+function deliveryJson(delivery: Delivery): schemas.NoticeJson['deliveries'][number] {
+  return {
+    id: delivery.id,
+    channel: delivery.channel,
+    recipient: delivery.recipient,
+    state: delivery.state,
+    attempts: delivery.attempts,
+    dueAt: delivery.state === 'waiting' ? instant(delivery.dueAt) : null,
+    settledAt: delivery.settledAt === null ? null : instant(delivery.settledAt),
+    lastFailure: delivery.lastFailure,
+  }
+}
+
+function instant(at: number): string {
+  return new Date(at).toISOString()
+}

@@ -1,0 +1,6 @@
+/** What a check found, and, unless all is well, what to do. */
+export interface Finding {
+  check: string
+  level: 'ok' | 'warning' | 'error'
+  message: string
+}

@@ -1,0 +1,5 @@
+import { release } from '../../../stream'
+
+export function POST(request: Request) {
+  return Response.json({ released: release(new URL(request.url).searchParams.get('name') ?? '') })
+}

@@ -1,0 +1,7 @@
+import { runs } from '../../../runs'
+
+export const dynamic = 'force-dynamic'
+
+export function GET() {
+  return Response.json(runs())
+}

@@ -52,6 +52,34 @@ export async function startGateway({ upstreamPort, database, directory, execArgv
   }
 }
 
+/** A built Next app of the bench, as `next start` runs it, in a process of its own. */
+export async function startNext({ place, name, database }) {
+  const child = fork(
+    join(place, 'node_modules/next/dist/bin/next'),
+    ['start', '-H', '127.0.0.1', '-p', '0', '--keepAliveTimeout', '120000'],
+    {
+      cwd: join(place, name),
+      execArgv: ['--import', here('children/probe.mjs')],
+      env: {
+        ...process.env,
+        NEXT_TELEMETRY_DISABLED: '1',
+        DATABASE_URL: database,
+        POSTERN_DATA: join(place, `${name}-data`),
+      },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    },
+  )
+  const lines = createInterface({ input: child.stdout })
+  const port = await new Promise((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`the Next app ${name} ended before it was ready`)))
+    lines.on('line', (line) => {
+      const local = /Local:\s+http:\/\/127\.0\.0\.1:([0-9]+)/.exec(line)
+      if (local !== null) resolve(Number(local[1]))
+    })
+  })
+  return { port, cpuMicros: () => ask(child, 'cpu', 'cpuMicros'), stop: () => stop(child) }
+}
+
 /** The load generator, in a process of its own. */
 export async function startLoad() {
   const child = start('children/load.mjs')

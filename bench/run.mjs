@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { benchGateway } from './gateway.mjs'
 import { isReached, machine, printFigures } from './measure.mjs'
+import { benchNext } from './next.mjs'
 import { startPostgres } from './postgres.mjs'
 import { profileGateway } from './profile.mjs'
+import { benchSweep } from './sweep.mjs'
 import { benchTrail } from './trail.mjs'
 import { benchVerify } from './verify.mjs'
 
-const subjects = { verify: benchVerify, gateway: benchGateway, trail: benchTrail }
-/** Only where it is asked for by name: it says where the time goes, not how much it is. */
-const onRequest = { profile: profileGateway }
+const subjects = { verify: benchVerify, gateway: benchGateway, trail: benchTrail, sweep: benchSweep }
+/** Only where it is asked for by name: `profile` says where the time goes, and `next` fetches Next by npm. */
+const onRequest = { next: benchNext, profile: profileGateway }
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !(name in subjects) && !(name in onRequest))

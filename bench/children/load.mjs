@@ -56,7 +56,9 @@ function connectTo(port, request) {
       const bodyAt = waiting.indexOf('\r\n\r\n') + 4
       if (bodyAt === 3) return
       const length = /\r\ncontent-length: *([0-9]+)/i.exec(waiting.slice(0, bodyAt))
-      if (length === null || waiting.length < bodyAt + Number(length[1])) return
+      // Without a length it comes in chunks, as from Next, and the empty one is the last.
+      if (length === null ? !waiting.endsWith('\r\n0\r\n\r\n') : waiting.length < bodyAt + Number(length[1]))
+        return
       const status = Number(waiting.slice(9, 12))
       waiting = ''
       onAnswer(socket, status)

@@ -1,5 +1,4 @@
-import pg from 'pg'
-import { startInstance } from './instance.mjs'
+import { checkTrail, issueKey } from './instance.mjs'
 import { check, figure, ratio } from './measure.mjs'
 import { startBareProxy, startGateway, startLoad, startUpstream } from './processes.mjs'
 
@@ -68,7 +67,7 @@ export async function setScene({ postgres, directory, name, execArgv }) {
       },
       load: drive.measure,
       checkWrongKey: () => drive.checkWrongKey(gateway.port),
-      checkTrail: () => checkTrail(database, drive.named()),
+      checkTrail: () => checkTrail(database, drive.named(), ['succeeded']),
     }
   } catch (error) {
     await end()
@@ -142,23 +141,4 @@ function request(port, token) {
     `content-length: ${Buffer.byteLength(body)}`,
   ].join('\r\n')
   return { head, body }
-}
-
-async function issueKey(where) {
-  const { postern, user } = await startInstance(where)
-  const { token } = await postern.keys.issue({ serviceUser: user.id }, 'bench')
-  await postern.close()
-  return token
-}
-
-/** Each call that the backend had is one row; nobody waits for the denial's, so it is not counted. */
-async function checkTrail(database, calls) {
-  const client = new pg.Client({ connectionString: database })
-  await client.connect()
-  const { rows } = await client.query(
-    `SELECT count(*)::integer AS count FROM postern.trail
-     WHERE outcome = 'succeeded' AND tool = 'list_channels' AND service_user_id IS NOT NULL`,
-  )
-  await client.end()
-  check(rows[0].count === calls, `${rows[0].count} rows for ${calls} calls`)
 }

@@ -3,8 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import pg from 'pg'
-import { startInstance } from './instance.mjs'
+import { checkTrail, issueKey } from './instance.mjs'
 import { check, figure, ratio } from './measure.mjs'
 import { startLoad, startNext } from './processes.mjs'
 
@@ -101,7 +100,7 @@ export async function benchNext({ postgres, directory }) {
         if (round > 0) micros[name].push(measured)
       }
     }
-    await checkTrail(database, recorded)
+    await checkTrail(database, recorded, ['succeeded', 'passed'])
     return [
       figure('Next route, bare', 'CPU-µs', micros.bare),
       figure('Next route, empty proxy.ts', 'CPU-µs', micros.empty),
@@ -164,22 +163,4 @@ function request(port, token) {
     `content-length: ${Buffer.byteLength(body)}`,
   ].join('\r\n')
   return { head, body }
-}
-
-async function issueKey(where) {
-  const { postern: instance, user } = await startInstance(where)
-  const { token } = await instance.keys.issue({ serviceUser: user.id }, 'bench')
-  await instance.close()
-  return token
-}
-
-async function checkTrail(database, calls) {
-  const client = new pg.Client({ connectionString: database })
-  await client.connect()
-  const { rows } = await client.query(
-    `SELECT count(*)::integer AS count FROM postern.trail
-     WHERE outcome IN ('succeeded', 'passed') AND tool = 'list_channels' AND service_user_id IS NOT NULL`,
-  )
-  await client.end()
-  check(rows[0].count === calls, `${rows[0].count} rows for ${calls} calls`)
 }

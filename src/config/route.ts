@@ -27,7 +27,7 @@ export interface Route {
 
 /** Where a route leads. */
 export interface Upstream {
-  /** `http://host:port`, as undici takes it. */
+  /** `http://host:port`, without a path. */
   origin: string
   /** The path that is called; null: the request's own path goes on as it came. */
   path: string | null

@@ -28,7 +28,7 @@ export interface IdentityHeaders {
    */
   answerHeaders(principal: Principal | null, assertion?: string | null): string[]
   /** The end-to-end head of the upstream's answer as a flat list, from the raw one. */
-  responseHeaders(rawHeaders: readonly (string | Uint8Array)[]): string[]
+  responseHeaders(rawHeaders: readonly string[]): string[]
   /** Whether a name is one of ours, or could be taken for one. */
   isIdentityHeader(name: string): boolean
 }
@@ -107,19 +107,14 @@ export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader
   }
 }
 
-/** In one pass, since each name and value from undici is a Buffer whose text costs a call into C++. */
-function copyKept(
-  from: readonly (string | Uint8Array)[],
-  isKept: (name: string) => boolean,
-  into: string[],
-): void {
+function copyKept(from: readonly string[], isKept: (name: string) => boolean, into: string[]): void {
   const start = into.length
   let named: Set<string> | null = null
   for (let at = 0; at + 1 < from.length; at += 2) {
-    const name = textOf(from[at]!)
-    if (isKept(name)) into.push(name, textOf(from[at + 1]!))
+    const name = from[at]!
+    if (isKept(name)) into.push(name, from[at + 1]!)
     // It may stand behind what it names.
-    else if (isConnection(name)) named = namedByConnection(textOf(from[at + 1]!), named)
+    else if (isConnection(name)) named = namedByConnection(from[at + 1]!, named)
   }
   if (named !== null) dropNamed(into, start, named)
 }
@@ -169,11 +164,4 @@ function rememberByName(isKept: (folded: string) => boolean): (name: string) => 
 function checkedId(id: string): string {
   if (!/^[\x21-\x7e]+$/.test(id)) throw new TypeError('the id of a principal is not fit for a header')
   return id
-}
-
-function textOf(value: string | Uint8Array): string {
-  if (typeof value === 'string') return value
-  // undici hands over Buffers: a second view on each would be garbage at once.
-  if (value instanceof Buffer) return value.toString('latin1')
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
 }

@@ -27,7 +27,6 @@ export function callerOf(verdict: Verdict): Caller {
   }
 }
 
-/** A principal in one text, as backends and the trail are told. */
-export function principalText({ kind, id }: Principal): string {
+function principalText({ kind, id }: Principal): string {
   return `${kind}:${id}`
 }

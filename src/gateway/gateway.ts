@@ -4,8 +4,6 @@ import type { Route, Upstream } from '../config.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason, Verdict } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
-import type { Assertions } from '../identity/assertions.ts'
-import { withCredential } from '../identity/credentials.ts'
 import type { IdentityHeaders } from '../identity/headers.ts'
 import { idToAnswer, type McpBody } from '../mcp/read-calls.ts'
 import type { Verify } from '../verify/verify.ts'
@@ -19,6 +17,7 @@ import type { ResourceMetadata } from './resource-metadata.ts'
 import type { ForwardedBody } from './route-body.ts'
 import { readRouteBody } from './route-body.ts'
 import type { createSelfRotation } from './self-rotation.ts'
+import type { UpstreamHead } from './upstream-head.ts'
 import type { RouteTable } from '../front/routes.ts'
 import { selfRotationPath } from '../config.ts'
 
@@ -28,13 +27,12 @@ export interface GatewayOptions {
   routes: RouteTable<Route>
   verify: Verify
   recorder: Recorder
-  identity: IdentityHeaders
-  assertions: Assertions
+  headOf: UpstreamHead
+  /** The head of an answer, as it may go to the client. */
+  responseHeaders: IdentityHeaders['responseHeaders']
   forwarder: Forwarder
   resourceMetadata: ResourceMetadata
   rotateItself: ReturnType<typeof createSelfRotation>
-  /** Which cookies are a session's; null where there are no sessions. */
-  ownsCookie: ((name: string) => boolean) | null
   bodyTimeoutMs: number
   draftsOf: Drafts
   onAnswered: (outcome: 'forwarded' | 'denied', reason: Reason | null, durationMs: number) => void
@@ -68,8 +66,7 @@ const oauthMetadata = /\/\.well-known\/(?:oauth-|openid-configuration)/
 export function createGateway(
   options: GatewayOptions,
 ): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
-  const { clock, routes, verify, recorder, identity, assertions, forwarder, resourceMetadata, draftsOf } =
-    options
+  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf } = options
   const admit = createAdmission({ recorder, log: options.log })
 
   return (request, response, onOver) => {
@@ -191,27 +188,13 @@ export function createGateway(
     const { request, response, arrival } = exchange
     const { origin } = upstream
     const path = (upstream.path ?? front.path) + (front.query === '' ? '' : `?${front.query}`)
-    const named = identity.upstreamHeaders(request.rawHeaders, {
-      host: origin.slice(origin.indexOf('//') + 2),
-      principal: exchange.allowed?.principal ?? null,
-      assertion: assertionFor(exchange, front, route, upstream, body),
-      clientAddress: arrival.clientAddress,
-      requestId: arrival.requestId,
-      forwardedHost: front.head.host,
-      forwardedProto: front.proto,
-    })
-    const headers = withCredential(named, {
-      forwarded: route.forwardCredential ? (exchange.allowed?.credentialKind ?? null) : null,
-      authorization: front.head.authorization,
-      ownsCookie: options.ownsCookie,
-    })
     const isLegacyCall = route.mcp && arrival.httpMethod === 'POST' && exchange.calls?.isModern === false
     forwarder.forward({
       response,
       origin,
       path,
       method: arrival.httpMethod,
-      headers,
+      headers: headOf({ request, front, route, upstream, allowed: exchange.allowed, body }),
       body: typeof body === 'function' ? body() : body,
       streamBytes: front.head.contentLength,
       isMcp: route.mcp,
@@ -220,31 +203,12 @@ export function createGateway(
       timeoutMs: route.timeoutMs,
       begun,
       durationMs: () => elapsedMs(arrival),
-      responseHeaders: identity.responseHeaders,
+      responseHeaders: options.responseHeaders,
       refuse: (reason) => answer(exchange, reason),
       onOver(reason) {
         options.onAnswered('forwarded', reason, elapsedMs(arrival))
         exchange.onOver()
       },
-    })
-  }
-
-  /** Bodies that are bound have been read whole. */
-  function assertionFor(
-    { allowed, arrival }: Exchange,
-    front: Front,
-    route: Route,
-    upstream: Upstream,
-    body: ForwardedBody,
-  ): string | null {
-    if (allowed === null) return null
-    if (route.assertion === 'shared') return assertions.shared(allowed, route.path)
-    if (typeof body === 'function')
-      throw new TypeError('a body that is passed on as it comes cannot be bound')
-    return assertions.bound(allowed, route.path, {
-      method: arrival.httpMethod,
-      path: upstream.path ?? front.path,
-      body,
     })
   }
 

@@ -18,6 +18,7 @@ import { createResourceMetadata } from './resource-metadata.ts'
 import { createRouteTable } from '../front/routes.ts'
 import { createSelfRotation } from './self-rotation.ts'
 import { createFrontServer } from './server.ts'
+import { createUpstreamHead } from './upstream-head.ts'
 
 export interface Gateway {
   /** Origins, without a trailing slash. */
@@ -45,13 +46,16 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
     readFront,
     routes,
     verify: postern.verify,
-    identity,
+    headOf: createUpstreamHead({
+      identity,
+      assertions: postern.assertions,
+      ownsCookie: config.sessions === null ? null : config.sessions.ownsCookie.bind(config.sessions),
+    }),
+    responseHeaders: identity.responseHeaders,
     resourceMetadata: createResourceMetadata(
       routes,
       config.issuers.map(({ issuer }) => issuer),
     ),
-    ownsCookie: config.sessions === null ? null : config.sessions.ownsCookie.bind(config.sessions),
-    assertions: postern.assertions,
     rotateItself: createSelfRotation({
       clock,
       log,

@@ -1,4 +1,4 @@
-import type { CallRecord, TrailRow } from '../../domain/call.ts'
+import type { EndRecord, CallRecord, TrailRow } from '../../domain/call.ts'
 import { isId, lowestIdAt } from '../../domain/id.ts'
 import type { TrailBatch, TrailFilter, TrailStore } from '../../domain/ports.ts'
 import { bigintArray, doubleArray, instantArray, integerArray, textArray, uuidArray } from '../array.ts'
@@ -22,7 +22,8 @@ export function trailQueries(database: Database): Pick<TrailStore, 'append' | 'l
   }
 
   async function insertAll(batch: TrailBatch): Promise<void> {
-    await database.query(insertWhatIsMissing, [...callValues(batch.calls), ...otherValues(batch)], options)
+    const values = [...callValues(sorted(batch.calls, callId)), ...otherValues(batch)]
+    await database.query(insertWhatIsMissing, values, options)
   }
 
   return {
@@ -78,8 +79,8 @@ const insertNewCalls = `
     unnest($22::text[])`
 
 /**
- * One statement is one transaction and one round trip. The keys are locked in the order of their ids, so that
- * two nodes' batches wait for each other instead of deadlocking.
+ * One statement is one transaction and one round trip. The rows come, and the keys are locked, in the order of their
+ * ids, so that two nodes' batches wait for each other instead of deadlocking.
  */
 const insertWhatIsMissing = `
   WITH calls AS (${insertNewCalls}
@@ -126,7 +127,16 @@ function callValues(calls: readonly CallRecord[]): Value[] {
   ]
 }
 
-function otherValues({ ends, lastUsed }: TrailBatch): Value[] {
+const callId = (call: CallRecord): string => call.id
+const endedCallId = (end: EndRecord): string => end.callId
+
+function sorted<T>(rows: readonly T[], id: (row: T) => string): T[] {
+  return rows.toSorted((a, b) => (id(a) < id(b) ? -1 : 1))
+}
+
+function otherValues(batch: TrailBatch): Value[] {
+  const { lastUsed } = batch
+  const ends = sorted(batch.ends, endedCallId)
   return [
     uuidArray(ends.map((end) => end.callId)),
     instantArray(ends.map((end) => end.at)),

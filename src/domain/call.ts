@@ -24,6 +24,12 @@ export interface CallRecord {
   serviceUserId: string | null
   /** `user:<id>` or `workload:<id>`; null for service users, whom their id names, and where nobody is known. */
   principal: string | null
+  /** Digest of the grants that the call was judged by (`grantsDigest`); null where no credential was accepted. */
+  grantsDigest: string | null
+  /** The W3C trace id: 32 hexadecimal digits. */
+  traceId: string | null
+  /** HMAC of the arguments under the deployment's key, where that is asked for. */
+  argumentsHmac: string | null
   /** The HTTP method; null where the request could not be read so far. */
   httpMethod: string | null
   /** The URL's path without its query; null where it could not be read. */
@@ -39,12 +45,19 @@ export interface CallRecord {
   status: number | null
   /** From arrival to the last byte of the backend's answer, in milliseconds. Null as `outcome`. */
   durationMs: number | null
+  /** The code of the JSON-RPC error that was answered; null where none was. */
+  rpcCode: number | null
+  /** Whether a tool's result says that it failed; null where there was no such result. */
+  isToolError: boolean | null
   clientAddress: string | null
   userAgent: string | null
   /** How many like denials this row stands for, the last of them at `lastAt`. */
   count: number
   lastAt: number
 }
+
+/** What a reply says by itself, whatever its HTTP status. */
+export type Reply = Pick<CallRecord, 'rpcCode' | 'isToolError'>
 
 /** The end of a call whose row was written at its headers: the second immutable fact. */
 export interface EndRecord {
@@ -55,6 +68,9 @@ export interface EndRecord {
   /** The HTTP status that the client was given where it is not the call row's; null otherwise. */
   status: number | null
   durationMs: number
+  /** As those of {@link CallRecord}. */
+  rpcCode: number | null
+  isToolError: boolean | null
 }
 
 /** A call joined with its end: how the trail reads. */

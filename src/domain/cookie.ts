@@ -19,6 +19,14 @@ export function readCookiePairs(header: string): CookiePair[] {
   return pairs
 }
 
+/** What the names of the page's own cookies begin with, before a dot. */
+export const pageCookiePrefixes = { https: '__Host-postern', http: 'postern' } as const
+
+/** Whether a cookie is one of the page's own: it opens the admin API, and no backend has to see it. */
+export function isPageCookie(name: string): boolean {
+  return Object.values(pageCookiePrefixes).some((prefix) => name.startsWith(`${prefix}.`))
+}
+
 function nameOf(text: string): string {
   const end = text.indexOf('=')
   return (end === -1 ? text : text.slice(0, end)).trim().replace(/^"+|"+$/g, '')

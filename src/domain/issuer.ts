@@ -14,6 +14,8 @@ export interface JwtIssuer {
   subjectPrefix: string
   /** The claim that names the customer; such a claim is then required. */
   customerFromClaim: string | null
+  /** The claim that names the tools that a token may call; a token without it may call none. Null: no claim does. */
+  toolsFromClaim: string | null
   /** Claims that must be there, each with the values of which it must have one. */
   requiredClaims: readonly (readonly [name: string, values: readonly ClaimValue[]])[]
   /** How long keys serve that could not be fetched again, in milliseconds. */

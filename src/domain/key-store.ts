@@ -1,9 +1,13 @@
+import type { Grants } from './grant.ts'
+import type { KeyState } from './key-state.ts'
 import type { Notice } from './notice.ts'
 import type { Page } from './ports.ts'
 import type { ServiceKey, ServiceUser } from './service-key.ts'
+import type { DayUsage } from './usage-store.ts'
 
 export const changeKinds = [
   'created',
+  'edited',
   'revoked',
   'rotated',
   'overlap-changed',
@@ -12,11 +16,16 @@ export const changeKinds = [
   'retired',
   'disabled',
   'enabled',
+  'invited',
+  'invitation-withdrawn',
+  'signed-out',
+  'removed',
 ] as const
 
 /**
  * What was done. `rotated` stands at the predecessor, and its successor is `created`; `retired`: the overlap ended,
- * as the tidy-up recorded it; `secret-reissued`: an unused successor has a new token.
+ * as the tidy-up recorded it; `secret-reissued`: an unused successor has a new token. `invited` and what follows it
+ * are people's: an invitation's change has the invitation's id for its subject.
  */
 export type ChangeKind = (typeof changeKinds)[number]
 
@@ -24,23 +33,71 @@ export type ChangeKind = (typeof changeKinds)[number]
 export interface Change {
   epoch: number
   actor: string
-  subjectKind: 'service-user' | 'service-key'
+  subjectKind: SubjectKind
   subjectId: string
   what: ChangeKind
   reason: string | null
   at: number
 }
 
+export type SubjectKind = 'service-user' | 'service-key' | 'person' | 'management-key'
+
+export const keySorts = ['created', 'name', 'expires', 'last-used', 'calls'] as const
+
+export type KeySort = (typeof keySorts)[number]
+
+/** Which keys to list; what is missing leaves none out. Texts are compared without regard to case. */
 export interface KeyFilter {
   serviceUserId?: string
+  /** The owner or the backup owner of the service user: an address. */
+  owner?: string
+  /** As `owner`, and beside it: what an owner may see at all. */
+  ownedBy?: string
+  customer?: string
+  /** Part of the key's name, its service user's name or owner, or the beginning of the key's start. */
+  search?: string
+  states?: readonly KeyState[]
+  /** Keys that called this tool in the 30 days until `now`. */
+  tool?: string
+  /** Keys that live and end before this instant, by expiry or by the end of their overlap. */
+  expiringBefore?: number
+  /** Keys that were not used since this instant, and are older than it. */
+  unusedSince?: number
+  /** `created`, and newest first, unless said. Keys without a last use come after those that have one, either way. */
+  sort?: KeySort
+  direction?: 'asc' | 'desc'
+  /** Of a list with the same sort and direction. */
   cursor?: string
   limit: number
+  /** The instant by which states are judged, and at which the 30 days end. */
+  now: number
 }
 
 /** A key with its service user: how lists and pages show it. */
 export interface KeyWithUser {
   key: ServiceKey
   user: ServiceUser
+}
+
+/** {@link KeyWithUser} as it can be changed on condition. */
+export interface VersionedKey extends KeyWithUser {
+  /** Epoch of the newest row of `changes` about the key; 0 where there is none. The ETag. */
+  version: number
+}
+
+/** {@link ServiceUser} as it can be changed on condition. */
+export interface VersionedUser extends ServiceUser {
+  /** As {@link VersionedKey.version}, about the service user. */
+  version: number
+}
+
+/** One row of the list of keys. */
+export interface ListedKey extends VersionedKey {
+  /** Calls and refused ones of the 30 days (UTC) that end with today. */
+  calls30d: number
+  refused30d: number
+  /** 30 of them, oldest first, those without calls too. */
+  days: readonly DayUsage[]
 }
 
 /** Who asked for what, so that a repeat of the same request changes nothing. */
@@ -75,6 +132,8 @@ export interface KeySituation {
   activeKeys: number
   /** What the request's idempotency key led to before. */
   remembered: Remembered | null
+  /** Epoch of the newest row of `changes` about the key, or about the service user where no key is concerned. */
+  version: number
 }
 
 /**
@@ -86,8 +145,8 @@ export interface ChangePlan {
   insertKeys?: readonly { key: ServiceKey; digest: Buffer }[]
   /** Columns that are missing stay as they are. */
   updateKeys?: readonly KeyUpdate[]
-  /** Of the situation's service user. */
-  updateUser?: { disabledAt: number | null }
+  /** Of the situation's service user. Columns that are missing stay as they are. */
+  updateUser?: Partial<Pick<ServiceUser, 'name' | 'owner' | 'backupOwner' | 'customer' | 'disabledAt'>>
   changes: readonly Omit<Change, 'epoch'>[]
   notices?: readonly Notice[]
   /** When the sweep has to look at a key next; null: never again. */
@@ -97,6 +156,8 @@ export interface ChangePlan {
 
 export interface KeyUpdate {
   id: string
+  name?: string
+  grants?: Grants
   retiresAt?: number | null
   revoked?: { at: number; reason: string }
   /** A new secret in place of one that was never used. */
@@ -112,24 +173,25 @@ export interface Decision<T> {
 /** For the keys room. Each change writes its rows in `changes` in the same transaction. */
 export interface KeyStore {
   createServiceUser(user: ServiceUser): Promise<void>
-  /** Oldest first, by id. */
-  listServiceUsers(page: { cursor?: string; limit: number }): Promise<Page<ServiceUser>>
+  /** Oldest first, by id. `ownedBy`: whose owner or backup owner has this address. */
+  listServiceUsers(filter: { ownedBy?: string; cursor?: string; limit: number }): Promise<Page<VersionedUser>>
   /** By id or by name. */
-  findServiceUser(idOrName: string): Promise<ServiceUser | null>
+  findServiceUser(idOrName: string): Promise<VersionedUser | null>
   /**
    * Locks the service user, asks `decide` with what is there at that moment, and does what it says; again from the
-   * start where the engine says so. What `decide` throws undoes everything. Throws `not_found`.
+   * start where the engine says so. What `decide` throws undoes everything. Throws `not_found`, and `name_taken` for a
+   * service user's new name that another has.
    */
   changeKeys<T>(
     subject: { serviceUserId: string } | { keyId: string },
     asked: { at: number; idempotencyKey?: IdempotencyKey },
     decide: (situation: KeySituation) => Decision<T>,
   ): Promise<T>
-  /** Newest first. */
-  listKeys(filter: KeyFilter): Promise<Page<KeyWithUser>>
-  findKey(id: string): Promise<KeyWithUser | null>
+  /** Throws an error of the code `cursor_invalid` for a cursor of another list. */
+  listKeys(filter: KeyFilter): Promise<Page<ListedKey>>
+  findKey(id: string): Promise<VersionedKey | null>
   /** What the key was rotated into, unless that is revoked. */
   findSuccessor(id: string): Promise<KeyWithUser | null>
-  /** The changes of one subject, newest first. */
+  /** The changes of one subject of any kind, newest first. */
   history(subjectId: string): Promise<Change[]>
 }

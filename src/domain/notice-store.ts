@@ -77,12 +77,17 @@ export interface NoticeStore {
   list(filter: {
     keyId?: string
     serviceUserId?: string
+    /** Of service users whose owner or backup owner has this address. */
+    ownedBy?: string
     unacknowledged?: boolean
     cursor?: string
     limit: number
   }): Promise<Page<NoticeWithDeliveries>>
-  /** Null where there is no such notice. Acknowledging twice changes nothing. */
-  acknowledge(id: string, by: string, at: number): Promise<NoticeWithDeliveries | null>
+  /**
+   * Null where there is no such notice, or it isn't of a service user whose owner or backup owner is `ownedBy`.
+   * Acknowledging twice changes nothing.
+   */
+  acknowledge(id: string, by: string, at: number, ownedBy?: string): Promise<NoticeWithDeliveries | null>
   /** Removes idempotency keys from before `before`. */
   forgetIdempotencyKeys(before: number): Promise<void>
 }

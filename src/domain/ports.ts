@@ -1,7 +1,11 @@
 import type { CallRecord, EndRecord, Outcome, TrailRow } from './call.ts'
 import type { Grants } from './grant.ts'
 import type { ChangeKind, KeyStore } from './key-store.ts'
+import type { ManagementKeyStore } from './management-key.ts'
 import type { NoticeStore } from './notice-store.ts'
+import type { LoginRecords, PeopleStore } from './people-store.ts'
+import type { UsageStore } from './usage-store.ts'
+import type { Reason } from './verdict.ts'
 
 /**
  * What the rooms need from a store. Both engines prove themselves against one conformance suite
@@ -18,7 +22,13 @@ export class StoreUnavailable extends Error {
 /** A change that the store's rules refuse; `code` is stable. */
 export class StoreConflict extends Error {
   override readonly name = 'StoreConflict'
-  readonly code: 'name_taken' | 'not_found'
+  readonly code:
+    | 'name_taken'
+    | 'not_found'
+    | 'email_taken'
+    | 'link_invalid'
+    | 'administrator_exists'
+    | 'last_administrator'
   constructor(code: StoreConflict['code'], message: string) {
     super(message)
     this.code = code
@@ -46,7 +56,7 @@ export interface Lookup {
   keys: StoredKey[]
 }
 
-/** What changed: the subject of one row of `changes`. */
+/** What changed: the subject of one row of `changes`, where that concerns verification. */
 export interface ChangedSubject {
   epoch: number
   subjectKind: 'service-user' | 'service-key'
@@ -56,7 +66,7 @@ export interface ChangedSubject {
 
 export interface EpochPoll {
   epoch: number
-  /** The changes after the epoch that was asked from, oldest first; at most `pollLimit` of them. */
+  /** The changes to keys and service users after the epoch that was asked from, oldest first; at most `pollLimit`. */
   changes: ChangedSubject[]
 }
 
@@ -92,8 +102,11 @@ export interface KeyUsage {
 export interface TrailFilter {
   keyId?: string
   serviceUserId?: string
+  /** Calls of service users whose owner or backup owner has this address. */
+  ownedBy?: string
   tool?: string
   outcome?: Outcome
+  reason?: Reason
   /** Calls that arrived at or after / before this instant. */
   from?: number
   to?: number
@@ -126,6 +139,10 @@ export interface Store {
   readonly keys: KeyStore
   readonly trail: TrailStore
   readonly notices: NoticeStore
+  readonly usage: UsageStore
+  readonly people: PeopleStore
+  readonly logins: LoginRecords
+  readonly managementKeys: ManagementKeyStore
   /** Applies the migrations that are missing; answers their numbers. */
   migrate(): Promise<number[]>
   /** Throws unless the schema is exactly the one that this code was built for. */

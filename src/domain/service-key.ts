@@ -50,6 +50,9 @@ export interface ServiceUser {
   disabledAt: number | null
 }
 
+/** What the tokens of management keys begin with. No service key's do: the settings refuse it as a prefix. */
+export const managementPrefix = 'pmk'
+
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const secretLength = 43
 const checksumLength = 6
@@ -98,7 +101,7 @@ export function startOfToken(token: string): string {
 }
 
 /**
- * Finds what has a token's form under one of the prefixes, checksum right or not, percent-encoded or not: such a
+ * Finds what has a token's form under one of the prefixes, or as a management key, checksum right or not, percent-encoded or not: such a
  * text must not be logged or forwarded.
  */
 export interface TokenScanner {
@@ -108,11 +111,12 @@ export interface TokenScanner {
 }
 
 export function createTokenScanner(prefixes: readonly string[]): TokenScanner {
-  const form = `(${prefixes.join('|')})_[0-9A-Za-z]{${bodyLength}}`
+  const known = [...prefixes, managementPrefix]
+  const form = `(${known.join('|')})_[0-9A-Za-z]{${bodyLength}}`
   const pattern = new RegExp(form)
   const everywhere = new RegExp(form, 'g')
   // Most texts are too short to hold one.
-  const shortest = Math.min(...prefixes.map((prefix) => prefix.length)) + 1 + bodyLength
+  const shortest = Math.min(...known.map((prefix) => prefix.length)) + 1 + bodyLength
   return {
     found: (text) => text.length >= shortest && (pattern.test(text) || pattern.test(decodeEscapes(text))),
     mask(text) {

@@ -23,6 +23,8 @@ export interface Allowed {
    * own.
    */
   endsAt: number | null
+  /** Whether the key was rotated and is in its overlap; missing for other kinds. */
+  isRetiring?: boolean
   /**
    * Judges key and lease once more, right before dispatch: null, or the reason to refuse after all. At once and
    * without I/O, unless the key changed or the lease ran out since the verdict.
@@ -113,6 +115,7 @@ export const refusals = {
   host_refused: own('host_refused', 403, 40300, 'Not accepted from here.'),
   origin_refused: own('origin_refused', 403, 40300, 'Not accepted from here.'),
   no_route: own('no_route', 404, 40400, 'Nothing is here.'),
+  session_unknown: own('session_unknown', 404, 40400, 'There is no such session.'),
   rate_limited: own('rate_limited', 429, 42900, 'Too many requests.'),
   quota_exhausted: own('quota_exhausted', 429, 42900, 'The quota is used up.'),
   too_many_at_once: own('too_many_at_once', 429, 42900, 'Too many requests at once.'),

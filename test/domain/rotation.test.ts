@@ -41,6 +41,7 @@ function situation(over: Partial<KeySituation> = {}): KeySituation {
       line: [],
       activeKeys: 1,
       remembered: null,
+      version: 1,
     },
     ...over,
   }

@@ -22,6 +22,43 @@ export function readCursor(cursor: string): string {
   return id
 }
 
+/** A row's place in a list that is sorted by a value, and by id where values are the same. */
+export interface SortedPlace {
+  value: string | number | null
+  id: string
+}
+
+/** The cursor after a row of a list that is sorted as `order` says. */
+export function sortedCursorAfter(order: string, { value, id }: SortedPlace): string {
+  return Buffer.from(JSON.stringify([order, value, id])).toString('base64url')
+}
+
+/**
+ * The place of a cursor. Throws {@link CursorInvalid} for anything that {@link sortedCursorAfter} doesn't make with
+ * this order and a value of this type; a type of null is a list by id alone.
+ */
+export function readSortedCursor(cursor: string, order: string, type: 'text' | 'number' | null): SortedPlace {
+  const parts: unknown = parsed(Buffer.from(cursor, 'base64url').toString())
+  if (!Array.isArray(parts)) throw new CursorInvalid()
+  const [, value, id] = parts as unknown[]
+  const isValue =
+    value === null ||
+    (type === 'text' && typeof value === 'string') ||
+    (type === 'number' && typeof value === 'number' && Number.isSafeInteger(value))
+  if (!isValue || typeof id !== 'string' || !isId(id)) throw new CursorInvalid()
+  const place = { value, id }
+  if (sortedCursorAfter(order, place) !== cursor) throw new CursorInvalid()
+  return place
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return null
+  }
+}
+
 /** A page of at most `limit`, from rows asked for with one more than that. */
 export function pageOf<T>(
   rows: readonly T[],

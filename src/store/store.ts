@@ -4,15 +4,23 @@ import { checkSchema, migrate } from './migrate.ts'
 import { migrations } from './migrations.gen.ts'
 import { openPgliteDatabase } from './pglite.ts'
 import { openPostgresDatabase } from './postgres.ts'
+import { appendTrailQuery } from './queries/append-trail.ts'
 import { changeKeysQuery } from './queries/change-keys.ts'
 import { changeQueries } from './queries/changes.ts'
+import { invitationQueries } from './queries/invitations.ts'
 import { keyQueries } from './queries/keys.ts'
+import { listKeysQuery } from './queries/list-keys.ts'
+import { listTrailQuery } from './queries/list-trail.ts'
+import { loginQueries } from './queries/logins.ts'
 import { lookupQueries } from './queries/lookups.ts'
+import { managementKeyQueries } from './queries/management-keys.ts'
 import { noticeQueries } from './queries/notices.ts'
-import { serviceUserQueries } from './queries/service-users.ts'
 import { outboxQueries } from './queries/outbox.ts'
+import { peopleQueries } from './queries/people.ts'
+import { serviceUserQueries } from './queries/service-users.ts'
+import { setupLinkQueries } from './queries/setup-links.ts'
 import { sweepQuery } from './queries/sweep.ts'
-import { trailQueries } from './queries/trail.ts'
+import { usageQueries } from './queries/usage-over-time.ts'
 import { usageQuery } from './queries/usage.ts'
 import { inSchema } from './schema.ts'
 
@@ -37,11 +45,16 @@ function storeOn(engine: Database, schema: string): Store {
     keys: {
       ...serviceUserQueries(database),
       ...keyQueries(database),
+      ...listKeysQuery(database),
       ...changeKeysQuery(database),
       ...changeQueries(database),
     },
-    trail: { ...trailQueries(database), ...usageQuery(database) },
+    trail: { ...appendTrailQuery(database), ...listTrailQuery(database), ...usageQuery(database) },
+    usage: usageQueries(database),
     notices: { ...sweepQuery(database), ...outboxQueries(database), ...noticeQueries(database) },
+    people: { ...peopleQueries(database), ...setupLinkQueries(database), ...invitationQueries(database) },
+    logins: loginQueries(database),
+    managementKeys: managementKeyQueries(database),
     migrate: () => migrate(database, schema, migrations),
     checkSchema: () => checkSchema(database, migrations),
     close: () => database.close(),

@@ -28,8 +28,11 @@ export function keyConformance(current: () => Store): void {
         disabledAt: at + 1,
       })
       await current().keys.createServiceUser(user)
-      expect(await current().keys.findServiceUser(user.id)).toEqual(user)
-      expect(await current().keys.findServiceUser(user.name)).toEqual(user)
+      expect(await current().keys.findServiceUser(user.id)).toEqual({ ...user, version: expect.any(Number) })
+      expect(await current().keys.findServiceUser(user.name)).toEqual({
+        ...user,
+        version: expect.any(Number),
+      })
       expect(await current().keys.findServiceUser('nobody')).toBeNull()
     })
 
@@ -38,7 +41,7 @@ export function keyConformance(current: () => Store): void {
       const impostor = serviceUser({ name: user.id })
       await current().keys.createServiceUser(impostor)
       await current().keys.createServiceUser(user)
-      expect(await current().keys.findServiceUser(user.id)).toEqual(user)
+      expect(await current().keys.findServiceUser(user.id)).toEqual({ ...user, version: expect.any(Number) })
     })
 
     test('a name is taken once, and the refused change leaves no trace', async () => {
@@ -81,7 +84,7 @@ export function keyConformance(current: () => Store): void {
         mintedBy: first.key.id,
         name: 'quote\' "double" \\ back',
       })
-      expect(await current().keys.findKey(key.id)).toEqual({ key, user })
+      expect(await current().keys.findKey(key.id)).toEqual({ key, user, version: expect.any(Number) })
       expect(await current().keys.findKey(newId(at))).toBeNull()
       expect(await current().keys.findKey('no-id')).toBeNull()
     })
@@ -107,18 +110,19 @@ export function keyConformance(current: () => Store): void {
       const keys = [1, 2, 3].map((n) => serviceKey(user.id, { id: newId(at + 1_000_000 * n) }))
       for (const made of keys) await createKey(current(), made)
       const newestFirst = keys.map(({ key }) => key.id).toReversed()
-      const first = await current().keys.listKeys({ serviceUserId: user.id, limit: 2 })
+      const first = await current().keys.listKeys({ now: at, serviceUserId: user.id, limit: 2 })
       expect(first.data.map(({ key }) => key.id)).toEqual(newestFirst.slice(0, 2))
       const second = await current().keys.listKeys({
+        now: at,
         serviceUserId: user.id,
         limit: 2,
         cursor: first.nextCursor ?? '',
       })
       expect(second.data.map(({ key }) => key.id)).toEqual(newestFirst.slice(2))
       expect(second.nextCursor).toBeNull()
-      const all = await current().keys.listKeys({ limit: 1000 })
+      const all = await current().keys.listKeys({ now: at, limit: 1000 })
       expect(all.data.map(({ key }) => key.id)).toEqual(expect.arrayContaining(newestFirst))
-      expect(await current().keys.listKeys({ serviceUserId: 'no-id', limit: 5 })).toEqual({
+      expect(await current().keys.listKeys({ now: at, serviceUserId: 'no-id', limit: 5 })).toEqual({
         data: [],
         nextCursor: null,
       })
@@ -130,7 +134,9 @@ export function keyConformance(current: () => Store): void {
         await expect(current().keys.listServiceUsers({ cursor, limit: 1 }), cursor).rejects.toMatchObject(
           refused,
         )
-        await expect(current().keys.listKeys({ cursor, limit: 1 }), cursor).rejects.toMatchObject(refused)
+        await expect(current().keys.listKeys({ now: at, cursor, limit: 1 }), cursor).rejects.toMatchObject(
+          refused,
+        )
         await expect(current().trail.list({ cursor, limit: 1 }), cursor).rejects.toMatchObject(refused)
       }
     })
@@ -141,12 +147,12 @@ export function keyConformance(current: () => Store): void {
         true,
       )
       const expected = { key: { ...key, revokedAt: at + 9, revokedReason: 'leaked' }, user }
-      expect(await current().keys.findKey(key.id)).toEqual(expected)
+      expect(await current().keys.findKey(key.id)).toEqual({ ...expected, version: expect.any(Number) })
       await current().keys.changeKeys({ keyId: key.id }, { at: at + 10 }, () => ({
         plan: { updateKeys: [{ id: key.id, revoked: { at: at + 10, reason: 'again' } }], changes: [] },
         result: undefined,
       }))
-      expect(await current().keys.findKey(key.id)).toEqual(expected)
+      expect(await current().keys.findKey(key.id)).toEqual({ ...expected, version: expect.any(Number) })
     })
 
     test('each change has its row in the history, newest first', async () => {

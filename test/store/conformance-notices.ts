@@ -70,6 +70,10 @@ export function noticeConformance(current: () => Store): void {
       expect(await ids({ keyId: key.id, unacknowledged: true, limit: 9 })).toEqual(
         newestFirst.toSpliced(1, 1),
       )
+      expect(await ids({ ownedBy: user.owner?.toUpperCase() ?? '', keyId: key.id, limit: 9 })).toEqual(
+        newestFirst,
+      )
+      expect(await ids({ ownedBy: 'nobody@example.com', keyId: key.id, limit: 9 })).toEqual([])
       expect(await ids({ keyId: newId(at), limit: 9 })).toEqual([])
       expect(await ids({ keyId: 'no-id', limit: 9 })).toEqual([])
       await expect(ids({ limit: 9, cursor: 'x' })).rejects.toMatchObject({ code: 'cursor_invalid' })

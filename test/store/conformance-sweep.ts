@@ -98,7 +98,11 @@ export function sweepConformance(current: () => Store): void {
       const retire = { at: at + 5, reason: 'the overlap ended' }
       await current().notices.sweep(at + 9, 10, () => [finding(key.id, { retire })])
       const retired = { ...key, revokedAt: at + 5, revokedReason: 'the overlap ended' }
-      expect(await current().keys.findKey(key.id)).toEqual({ key: retired, user })
+      expect(await current().keys.findKey(key.id)).toEqual({
+        key: retired,
+        user,
+        version: expect.any(Number),
+      })
       expect((await current().keys.history(key.id))[0]).toEqual({
         ...change(key.id, 'retired', { actor: 'postern', reason: 'the overlap ended', at: at + 9 }),
         epoch: epoch + 1,

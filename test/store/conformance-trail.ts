@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { CallRecord, EndRecord } from '../../src/domain/call.ts'
 import { newId } from '../../src/domain/id.ts'
 import type { Store, TrailFilter } from '../../src/domain/ports.ts'
 import {
@@ -198,6 +199,83 @@ export function trailConformance(current: () => Store): void {
     })
   })
 
+  describe('what became of a call beyond its status', () => {
+    test('comes back with the call, or with its end where that tells', async () => {
+      const keyId = newId(at)
+      const facts = { grantsDigest: 'digest', traceId: 'ab'.repeat(16), argumentsHmac: 'hmac' }
+      const whole = call({ keyId, at, ...facts, rpcCode: -32_602, isToolError: null })
+      const streamed = call({ keyId, at: at + 1, ...facts, outcome: null, traceId: null })
+      await current().trail.append(
+        batchOf([whole, streamed], [end(streamed.id, { rpcCode: 40_301, isToolError: true })]),
+      )
+      const plain = call({ keyId, at: at + 2, isToolError: false })
+      await current().trail.append(batchOf([plain]))
+      expect((await current().trail.list({ keyId, limit: 9 })).data).toMatchObject([
+        { ...plain, grantsDigest: null, rpcCode: null, isToolError: false },
+        { id: streamed.id, ...facts, traceId: null, rpcCode: 40_301, isToolError: true },
+        whole,
+      ])
+    })
+
+    test('is unknown of rows that an earlier version left in a spool', async () => {
+      const keyId = newId(at)
+      const { grantsDigest, traceId, argumentsHmac, rpcCode, isToolError, ...older } = call({
+        ...{ keyId, outcome: null },
+      })
+      const { rpcCode: _, isToolError: __, ...olderEnd } = end(older.id)
+      await current().trail.append({
+        ...{ calls: [older as CallRecord], ends: [olderEnd as EndRecord], lastUsed: new Map() },
+      })
+      const unknown = { grantsDigest, traceId, argumentsHmac, rpcCode, isToolError }
+      expect((await current().trail.list({ keyId, limit: 9 })).data).toMatchObject([
+        { id: older.id, ...unknown, outcome: 'succeeded' },
+      ])
+    })
+  })
+
+  describe('the trail of an owner', () => {
+    test('holds the calls of their service users alone, newest first, over pages and with any filter', async () => {
+      const owner = `${newId(at)}@example.com`
+      const [one, two, other] = [
+        serviceUser({ owner }),
+        serviceUser({ backupOwner: owner.toUpperCase() }),
+        serviceUser(),
+      ]
+      for (const user of [one, two, other]) await current().keys.createServiceUser(user)
+      const made = Array.from({ length: 9 }, (_, n) =>
+        call({
+          ...{ at: at + n, serviceUserId: [one.id, two.id, other.id][n % 3] ?? null },
+          ...{ tool: n < 6 ? 'forecast' : 'plan' },
+        }),
+      )
+      await current().trail.append(batchOf(made))
+      const owned = made.filter(({ serviceUserId }) => serviceUserId !== other.id).toReversed()
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await current().trail.list({
+          ...{ ownedBy: owner, limit: 2 },
+          ...(cursor === undefined ? {} : { cursor }),
+        })
+        seen.push(...page.data.map(({ id }) => id))
+        cursor = page.nextCursor ?? undefined
+      } while (cursor !== undefined)
+      expect(seen).toEqual(owned.map(({ id }) => id))
+      const list = async (filter: object) =>
+        (await current().trail.list({ ownedBy: owner, limit: 99, ...filter })).data.map(({ id }) => id)
+      expect(await list({ tool: 'plan' })).toEqual(
+        owned.filter(({ tool }) => tool === 'plan').map(({ id }) => id),
+      )
+      expect(await list({ serviceUserId: other.id })).toEqual([])
+      expect(await list({ serviceUserId: one.id, from: at + 3, to: at + 7 })).toEqual(
+        owned
+          .filter((each) => each.serviceUserId === one.id && each.at >= at + 3 && each.at < at + 7)
+          .map(({ id }) => id),
+      )
+      expect(await list({ ownedBy: 'nobody@example.com' })).toEqual([])
+    })
+  })
+
   describe('hostile text', () => {
     test('NUL and unpaired surrogates become U+FFFD, and fail no batch', async () => {
       const keyId = newId(at)
@@ -233,7 +311,7 @@ export function trailConformance(current: () => Store): void {
     ])('the name %s is text like any other', async (name) => {
       const user = serviceUser({ name, owner: name, customer: name, createdBy: name })
       await current().keys.createServiceUser(user)
-      expect(await current().keys.findServiceUser(name)).toEqual(user)
+      expect(await current().keys.findServiceUser(name)).toMatchObject(user)
       const grants = ofNewerVersion({ [name]: [name] })
       const { key, digest } = serviceKey(user.id, { name, start: name, grants })
       await createKey(current(), { key, digest })
@@ -255,7 +333,9 @@ export function trailConformance(current: () => Store): void {
           const grants = ofNewerVersion({ text: name.replaceAll('\0', '') })
           await createKey(current(), serviceKey(user.id, { id: newId(at + index), name, grants }))
         }
-        const keys = (await current().keys.listKeys({ serviceUserId: user.id, limit: strings.length })).data
+        const keys = (
+          await current().keys.listKeys({ now: at, serviceUserId: user.id, limit: strings.length })
+        ).data
         expect(keys.toReversed().map(({ key }) => key.name)).toEqual(stored)
         expect(keys.toReversed().map(({ key }) => key.grants)).toEqual(
           strings.map((name) => ({ text: name.replaceAll('\0', '') })),

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Store } from '../../src/domain/ports.ts'
 import { changeConformance } from './conformance-changes.ts'
+import { keyListConformance } from './conformance-key-list.ts'
 import { keyConformance } from './conformance-keys.ts'
+import { loginConformance } from './conformance-logins.ts'
+import { managementKeyConformance } from './conformance-management-keys.ts'
 import { noticeConformance } from './conformance-notices.ts'
+import { peopleConformance } from './conformance-people.ts'
+import { rollUpConformance } from './conformance-roll-up.ts'
 import { sweepConformance } from './conformance-sweep.ts'
 import { trailConformance } from './conformance-trail.ts'
 import { usageConformance } from './conformance-usage.ts'
@@ -29,5 +34,10 @@ export function conformance(name: string, open: () => Promise<Opened>): void {
     noticeConformance(current)
     trailConformance(current)
     usageConformance(current)
+    rollUpConformance(current)
+    keyListConformance(current)
+    peopleConformance(current)
+    loginConformance(current)
+    managementKeyConformance(current)
   })
 }

@@ -8,12 +8,13 @@ import { instant } from '../../src/store/database.ts'
 import type { Database } from '../../src/store/database.ts'
 import { checkSchema, migrate } from '../../src/store/migrate.ts'
 import { migrations } from '../../src/store/migrations.gen.ts'
-import { keyQueries } from '../../src/store/queries/keys.ts'
+import { appendTrailQuery } from '../../src/store/queries/append-trail.ts'
+import { listKeysQuery } from '../../src/store/queries/list-keys.ts'
 import { sweepQuery } from '../../src/store/queries/sweep.ts'
 import { openPgliteDatabase } from '../../src/store/pglite.ts'
 import { openPostgresDatabase } from '../../src/store/postgres.ts'
 import { inSchema } from '../../src/store/schema.ts'
-import { at } from './records.ts'
+import { at, batchOf, call, end } from './records.ts'
 import { startPostgres } from './postgres-server.ts'
 import type { PostgresServer } from './postgres-server.ts'
 
@@ -150,7 +151,7 @@ describe.each(engines)('migrations on %s', (_, open) => {
     expect(await migrate(database, schema, migrations)).toEqual(
       migrations.slice(1).map(({ number }) => number),
     )
-    const keys = await keyQueries(database).listKeys({ limit: 9 })
+    const keys = await listKeysQuery(database).listKeys({ now: at, limit: 9 })
     expect(keys.data).toMatchObject([
       { key: { id: revoked, revokedAt: at + 5 }, user: { owner: 'team@example.com', backupOwner: null } },
       { key: { id: live, revokedAt: null, mintedBy: null, familyEndsAt: null, predecessorId: null } },
@@ -161,6 +162,38 @@ describe.each(engines)('migrations on %s', (_, open) => {
       return []
     })
     expect(due).toEqual([live])
+  })
+
+  test('to roll-ups count what the trail holds already, as if each call had been counted when it came', async () => {
+    const [before, after] = [`schema_${++schemas}`, `schema_${++schemas}`]
+    const [old, live] = [inSchema(raw, before), inSchema(raw, after)]
+    const keyIds = [newId(at), newId(at), newId(at)]
+    const made = Array.from({ length: 60 }, (_, n) =>
+      call({
+        ...{ keyId: n % 5 === 0 ? null : (keyIds[n % 3] ?? null), at: at + n * 600_000 },
+        ...{
+          tool: [null, 'forecast', 'x'.repeat(300), 'plan'][n % 4] ?? null,
+          durationMs: n % 4 === 0 ? null : 1.5 ** n,
+        },
+        ...{ outcome: ([null, 'succeeded', 'denied', 'failed'] as const)[n % 4] ?? null, count: (n % 3) + 1 },
+      }),
+    )
+    const ends = made.flatMap(({ id }, n) =>
+      n % 8 === 0 ? [end(id, { outcome: 'aborted', durationMs: n })] : [],
+    )
+    await migrate(live, after, migrations)
+    await appendTrailQuery(live).append(batchOf(made, ends))
+    await migrate(old, before, migrations.slice(0, 4))
+    await old.script(
+      `INSERT INTO postern.trail_calls SELECT * FROM ${after}.trail_calls;
+       INSERT INTO postern.trail_ends SELECT * FROM ${after}.trail_ends`,
+    )
+    await migrate(old, before, migrations)
+    for (const table of ['usage_hourly', 'usage_daily']) {
+      const rows = await old.query(`SELECT * FROM postern.${table} ORDER BY 1, 2, 3, 4, 5`)
+      expect(rows.length).toBeGreaterThan(3)
+      expect(rows, table).toEqual(await live.query(`SELECT * FROM postern.${table} ORDER BY 1, 2, 3, 4, 5`))
+    }
   })
 })
 

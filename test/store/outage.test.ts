@@ -45,7 +45,7 @@ function everyUse(store: Store): Promise<unknown>[] {
     store.trail.append(batchOf([call()])),
     store.trail.list({ limit: 1 }),
     store.keys.createServiceUser(serviceUser()),
-    store.keys.listKeys({ limit: 1 }),
+    store.keys.listKeys({ now: 0, limit: 1 }),
     store.migrate(),
     store.checkSchema(),
   ]
@@ -128,7 +128,7 @@ describe('a database that refuses', () => {
     change(url)
     const store = openStore({ connectionString: url.href })
     expect(await failure(store.lookups.poll(0))).toMatchObject(unavailable)
-    expect(await failure(store.keys.listKeys({ limit: 1 }))).toMatchObject(unavailable)
+    expect(await failure(store.keys.listKeys({ now: 0, limit: 1 }))).toMatchObject(unavailable)
   })
 
   test.each([

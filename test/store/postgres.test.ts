@@ -302,7 +302,8 @@ test('a role that may only read and write needs no more once the tables are ther
     CREATE ROLE only_rows_${connectionString.slice(-1)} LOGIN PASSWORD 'x1';
     GRANT USAGE ON SCHEMA postern TO only_rows_${connectionString.slice(-1)};
     GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA postern TO only_rows_${connectionString.slice(-1)};
-    GRANT DELETE ON postern.key_schedule, postern.idempotency_keys TO only_rows_${connectionString.slice(-1)}`)
+    GRANT DELETE ON postern.key_schedule, postern.idempotency_keys, postern.sessions, postern.accounts,
+      postern.passkeys, postern.verifications TO only_rows_${connectionString.slice(-1)}`)
   const url = new URL(connectionString)
   url.username = `only_rows_${connectionString.slice(-1)}`
   url.password = 'x1'
@@ -317,4 +318,18 @@ test('a role that may only read and write needs no more once the tables are ther
   expect(await store.notices.sweep(at, 5, () => [finding(key.id, { retire })])).toBe(1)
   await drain(store)
   await store.notices.forgetIdempotencyKeys(at)
+  const people = [newId(at), newId(at + 1)]
+  const digest = randomBytes(32)
+  await store.people.addSetupLink({ digest, createdAt: at, expiresAt: at + 9 })
+  const [id = '', other = ''] = people
+  await store.people.useSetupLink(
+    digest,
+    { id, name: 'Ada', email: 'ada@example.com', passwordHash: 'h' },
+    at,
+  )
+  const invitation = { email: 'bo@example.com', role: 'admin', invitedBy: 'x', createdAt: at } as const
+  await store.people.invite({ ...invitation, id: newId(at), expiresAt: at + 9 }, randomBytes(32))
+  await store.people.acceptInvitation(invitation, { id: other, name: 'Bo', passwordHash: 'h' }, at)
+  await store.people.remove(other, { actor: 'x', at })
+  await store.logins.delete('verification', [])
 })

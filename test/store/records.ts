@@ -166,6 +166,9 @@ export function call(over: Partial<CallRecord> = {}): CallRecord {
     keyId: null,
     serviceUserId: null,
     principal: null,
+    grantsDigest: null,
+    traceId: null,
+    argumentsHmac: null,
     httpMethod: 'POST',
     path: '/mcp',
     method: 'tools/call',
@@ -174,6 +177,8 @@ export function call(over: Partial<CallRecord> = {}): CallRecord {
     reason: null,
     status: 200,
     durationMs: 12.5,
+    rpcCode: null,
+    isToolError: null,
     clientAddress: '127.0.0.1',
     userAgent: 'agent/1',
     count: 1,
@@ -183,7 +188,17 @@ export function call(over: Partial<CallRecord> = {}): CallRecord {
 }
 
 export function end(callId: string, over: Partial<EndRecord> = {}): EndRecord {
-  return { callId, at: at + 50, outcome: 'succeeded', reason: null, status: null, durationMs: 50, ...over }
+  return {
+    callId,
+    at: at + 50,
+    outcome: 'succeeded',
+    reason: null,
+    status: null,
+    durationMs: 50,
+    rpcCode: null,
+    isToolError: null,
+    ...over,
+  }
 }
 
 export function batchOf(

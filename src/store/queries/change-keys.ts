@@ -1,7 +1,8 @@
 import type { ChangePlan, KeySituation, KeyStore, KeyUpdate } from '../../domain/key-store.ts'
-import type { ServiceKey } from '../../domain/service-key.ts'
+import type { ServiceKey, ServiceUser } from '../../domain/service-key.ts'
 import { instantArray, integerArray, textArray, uuidArray } from '../array.ts'
-import { collision, instant } from '../database.ts'
+import { StoreConflict } from '../../domain/ports.ts'
+import { collision, instant, violates } from '../database.ts'
 import type { Database, Queries } from '../database.ts'
 import { recordChanges } from './changes.ts'
 import { lockedSituation } from './key-situation.ts'
@@ -32,12 +33,23 @@ async function carryOut(queries: Queries, plan: ChangePlan, situation: KeySituat
   await insertNotices(queries, plan.notices ?? [])
   await remember(queries, plan, situation)
   await recordChanges(queries, plan.changes)
-  if (plan.updateUser !== undefined)
-    await queries.query('UPDATE postern.service_users SET disabled_at = $2 WHERE id = $1', [
-      situation.user.id,
-      instant(plan.updateUser.disabledAt),
-    ])
+  if (plan.updateUser !== undefined) await updateUser(queries, { ...situation.user, ...plan.updateUser })
   await updateKeys(queries, plan.updateKeys ?? [], situation.user.id)
+}
+
+/** The row is locked, so that what stays as it is can be written again. */
+async function updateUser(queries: Queries, user: ServiceUser): Promise<void> {
+  try {
+    await queries.query(
+      `UPDATE postern.service_users SET name = $2, owner = $3, backup_owner = $4, customer = $5, disabled_at = $6
+       WHERE id = $1`,
+      [user.id, user.name, user.owner, user.backupOwner, user.customer, instant(user.disabledAt)],
+    )
+  } catch (error) {
+    if (violates(error, 'service_users_name_unique'))
+      throw new StoreConflict('name_taken', 'a service user of this name exists already')
+    throw error
+  }
 }
 
 async function insertKey(queries: Queries, key: ServiceKey, digest: Buffer): Promise<void> {
@@ -96,8 +108,8 @@ async function updateKeys(
   const updated = await queries.query(
     `WITH asked AS (
        SELECT * FROM unnest($2::uuid[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
-                            $8::text[])
-         AS asked (id, sets_retires_at, retires_at, revoked_at, revoked_reason, digest, start)
+                            $8::text[], $9::text[], $10::text[])
+         AS asked (id, sets_retires_at, retires_at, revoked_at, revoked_reason, digest, start, name, grants)
      ), locked AS MATERIALIZED (
        SELECT k.id FROM postern.service_api_keys k JOIN asked ON asked.id = k.id
        WHERE k.service_user_id = $1 AND (asked.digest IS NULL OR k.last_used_at IS NULL AND NOT EXISTS (
@@ -110,7 +122,9 @@ async function updateKeys(
        revoked_at = coalesce(k.revoked_at, asked.revoked_at),
        revoked_reason = coalesce(k.revoked_reason, asked.revoked_reason),
        hashed_token = coalesce(decode(asked.digest, 'hex'), k.hashed_token),
-       start = coalesce(asked.start, k.start)
+       start = coalesce(asked.start, k.start),
+       name = coalesce(asked.name, k.name),
+       grants = coalesce(asked.grants::jsonb, k.grants)
      FROM asked JOIN locked ON locked.id = asked.id WHERE k.id = locked.id
      RETURNING k.id`,
     [
@@ -122,6 +136,8 @@ async function updateKeys(
       texts(({ revoked }) => revoked?.reason ?? null),
       texts(({ secret }) => secret?.digest.toString('hex') ?? null),
       texts(({ secret }) => secret?.start ?? null),
+      texts(({ name }) => name ?? null),
+      texts(({ grants }) => (grants === undefined ? null : JSON.stringify(grants))),
     ],
   )
   if (updated.length === updates.length) return

@@ -5,7 +5,7 @@ import { instant } from '../database.ts'
 import type { Queries } from '../database.ts'
 import { keyColumns, keyOf } from './keys.ts'
 import type { KeyRow } from './keys.ts'
-import { serviceUserColumns, serviceUserOf } from './service-users.ts'
+import { serviceUserColumns, serviceUserOf, versionOf } from './service-users.ts'
 import type { ServiceUserRow } from './service-users.ts'
 import { isUse } from './usage.ts'
 
@@ -41,6 +41,7 @@ export async function lockedSituation(
     line: related.filter(({ role }) => role === 'line').map(keyOf),
     activeKeys: await countActive(queries, user.user_id, asked.at),
     remembered: asked.idempotencyKey === undefined ? null : await remembered(queries, asked.idempotencyKey),
+    version: await versionNow(queries, 'keyId' in subject ? subject.keyId : user.user_id),
   }
 }
 
@@ -110,6 +111,11 @@ async function countActive(queries: Queries, serviceUserId: string, at: number):
     [serviceUserId, instant(at)],
   )
   return row?.count ?? 0
+}
+
+async function versionNow(queries: Queries, id: string): Promise<number> {
+  const [row] = await queries.query<{ version: number }>(`SELECT ${versionOf('$1')} AS version`, [id])
+  return row?.version ?? 0
 }
 
 async function remembered(queries: Queries, { actor, key }: IdempotencyKey): Promise<Remembered | null> {

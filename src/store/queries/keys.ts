@@ -1,9 +1,8 @@
 import { isId } from '../../domain/id.ts'
-import type { KeyStore, KeyWithUser } from '../../domain/key-store.ts'
+import type { KeyStore, VersionedKey } from '../../domain/key-store.ts'
 import type { ServiceKey } from '../../domain/service-key.ts'
-import { pageOf, readCursor } from '../cursor.ts'
 import type { Database } from '../database.ts'
-import { serviceUserColumns, serviceUserOf } from './service-users.ts'
+import { serviceUserColumns, serviceUserOf, versionOf } from './service-users.ts'
 import type { ServiceUserRow } from './service-users.ts'
 
 /** The columns of a key under `k.`. Never the digest: nothing that shows a key needs it. */
@@ -50,38 +49,31 @@ export function keyOf(row: KeyRow): ServiceKey {
   }
 }
 
+/** The columns of a key under `k.` with its service user under `u.` and its version. */
+export const versionedKeyColumns = `${keyColumns}, ${serviceUserColumns}, ${versionOf('k.id')} AS version`
+
 const selectKeys = `
-  SELECT ${keyColumns}, ${serviceUserColumns}
+  SELECT ${versionedKeyColumns}
   FROM postern.service_api_keys k JOIN postern.service_users u ON u.id = k.service_user_id`
 
-type KeyWithUserRow = KeyRow & ServiceUserRow
+export type VersionedKeyRow = KeyRow & ServiceUserRow & { version: number }
 
-/** Statements that read service keys. */
-export function keyQueries(database: Database): Pick<KeyStore, 'listKeys' | 'findKey' | 'findSuccessor'> {
-  async function findOne(condition: string, id: string): Promise<KeyWithUser | null> {
+/** Statements that read one key. */
+export function keyQueries(database: Database): Pick<KeyStore, 'findKey' | 'findSuccessor'> {
+  async function findOne(condition: string, id: string): Promise<VersionedKey | null> {
     if (!isId(id)) return null
-    const [row] = await database.query<KeyWithUserRow>(`${selectKeys} WHERE ${condition}`, [id])
-    return row === undefined ? null : keyWithUser(row)
+    const [row] = await database.query<VersionedKeyRow>(`${selectKeys} WHERE ${condition}`, [id])
+    return row === undefined ? null : versionedKey(row)
   }
 
   return {
-    listKeys: async ({ serviceUserId, cursor, limit }) => {
-      if (serviceUserId !== undefined && !isId(serviceUserId)) return { data: [], nextCursor: null }
-      const rows = await database.query<KeyWithUserRow>(
-        `${selectKeys}
-         WHERE ($1::uuid IS NULL OR k.service_user_id = $1) AND ($2::uuid IS NULL OR k.id < $2)
-         ORDER BY k.id DESC LIMIT $3`,
-        [serviceUserId ?? null, cursor === undefined ? null : readCursor(cursor), limit + 1],
-      )
-      return pageOf(rows.map(keyWithUser), limit, ({ key }) => key.id)
-    },
-
     findKey: (id) => findOne('k.id = $1', id),
 
     findSuccessor: (id) => findOne('k.predecessor_id = $1 AND k.revoked_at IS NULL', id),
   }
 }
 
-function keyWithUser(row: KeyWithUserRow): KeyWithUser {
-  return { key: keyOf(row), user: serviceUserOf(row) }
+/** From a row of {@link versionedKeyColumns}. */
+export function versionedKey(row: VersionedKeyRow): VersionedKey {
+  return { key: keyOf(row), user: serviceUserOf(row), version: row.version }
 }

@@ -21,7 +21,7 @@ const pollStatement = `
   FROM postern.change_counter c
   LEFT JOIN (
     SELECT epoch, subject_kind, subject_id, what FROM postern.changes
-    WHERE epoch > $1::bigint ORDER BY epoch LIMIT ${pollLimit}
+    WHERE epoch > $1::bigint AND subject_kind IN ('service-user', 'service-key') ORDER BY epoch LIMIT ${pollLimit}
   ) h ON true
   ORDER BY h.epoch`
 

@@ -6,6 +6,7 @@ import { pageOf, readCursor } from '../cursor.ts'
 import { instant, withoutNul } from '../database.ts'
 import type { Database, Queries } from '../database.ts'
 import { deliveriesOf } from './deliveries.ts'
+import { isOwnedBy } from './service-users.ts'
 
 /** The columns of a notice under `n.`, named so that those of a delivery stand beside them. */
 export const noticeColumns = `
@@ -89,31 +90,52 @@ export function noticeQueries(database: Database): NoticeQueries {
   return {
     add: (notice) => insertNotices(database, [notice]),
 
-    list: async ({ keyId, serviceUserId, unacknowledged, cursor, limit }) => {
+    list: async ({ keyId, serviceUserId, ownedBy, unacknowledged, cursor, limit }) => {
       for (const id of [keyId, serviceUserId])
         if (id !== undefined && !isId(id)) return { data: [], nextCursor: null }
       const rows = await database.query<NoticeRow>(
         `SELECT ${noticeColumns} FROM postern.notices n
          WHERE ($1::uuid IS NULL OR n.key_id = $1) AND ($2::uuid IS NULL OR n.service_user_id = $2)
-           AND ($3::uuid IS NULL OR n.id < $3) ${unacknowledged === true ? 'AND n.acknowledged_at IS NULL' : ''}
-         ORDER BY n.id DESC LIMIT $4`,
-        [keyId ?? null, serviceUserId ?? null, cursor === undefined ? null : readCursor(cursor), limit + 1],
+           AND ($3::uuid IS NULL OR n.id < $3)
+           AND ($4::text IS NULL OR n.service_user_id IN (
+             SELECT u.id FROM postern.service_users u WHERE ${isOwnedBy('$4')}
+           )) ${unacknowledged === true ? 'AND n.acknowledged_at IS NULL' : ''}
+         ORDER BY n.id DESC LIMIT $5`,
+        [
+          keyId ?? null,
+          serviceUserId ?? null,
+          cursor === undefined ? null : readCursor(cursor),
+          ownedBy ?? null,
+          limit + 1,
+        ],
       )
       const page = pageOf(rows, limit, (row) => row.notice_id)
       return { data: await withDeliveries(page.data), nextCursor: page.nextCursor }
     },
 
-    acknowledge: async (id, by, at) => {
+    acknowledge: async (id, by, at, ownedBy) => {
       if (!isId(id)) return null
-      await database.query(
-        `UPDATE postern.notices SET acknowledged_at = $3, acknowledged_by = $2
-         WHERE id = $1 AND acknowledged_at IS NULL`,
-        [id, by, instant(at)],
-      )
       const rows = await database.query<NoticeRow>(
-        `SELECT ${noticeColumns} FROM postern.notices n WHERE n.id = $1`,
-        [id],
+        `SELECT ${noticeColumns} FROM postern.notices n
+         WHERE n.id = $1 AND ($2::text IS NULL OR EXISTS (
+           SELECT FROM postern.service_users u
+           WHERE u.id = n.service_user_id AND (lower(u.owner) = lower($2) OR lower(u.backup_owner) = lower($2))))`,
+        [id, ownedBy ?? null],
       )
+      const [found] = rows
+      if (found?.acknowledged_at === null) {
+        // Whoever was faster keeps it.
+        await database.query(
+          `UPDATE postern.notices SET acknowledged_at = $3, acknowledged_by = $2
+           WHERE id = $1 AND acknowledged_at IS NULL`,
+          [id, by, instant(at)],
+        )
+        const again = await database.query<NoticeRow>(
+          `SELECT ${noticeColumns} FROM postern.notices n WHERE n.id = $1`,
+          [id],
+        )
+        return (await withDeliveries(again))[0] ?? null
+      }
       return (await withDeliveries(rows))[0] ?? null
     },
 

@@ -1,6 +1,6 @@
 import { isId } from '../../domain/id.ts'
 import { StoreConflict } from '../../domain/ports.ts'
-import type { KeyStore } from '../../domain/key-store.ts'
+import type { KeyStore, VersionedUser } from '../../domain/key-store.ts'
 import type { ServiceUser } from '../../domain/service-key.ts'
 import { pageOf, readCursor } from '../cursor.ts'
 import { instant, violates } from '../database.ts'
@@ -14,6 +14,16 @@ export const serviceUserColumns = `
   u.id AS user_id, u.name AS user_name, u.owner AS user_owner, u.backup_owner AS user_backup_owner,
   u.customer AS user_customer, u.created_by AS user_created_by, u.created_at AS user_created_at,
   u.disabled_at AS user_disabled_at`
+
+/** Epoch of the newest change to what has this id. */
+export function versionOf(id: string): string {
+  return `coalesce((SELECT max(h.epoch) FROM postern.changes h WHERE h.subject_id = ${id}), 0)`
+}
+
+/** The condition that the owner or backup owner of a service user under `u.` has an address. */
+export function isOwnedBy(parameter: string): string {
+  return `lower(${parameter}) IN (lower(u.owner), lower(u.backup_owner))`
+}
 
 export interface ServiceUserRow {
   user_id: string
@@ -78,22 +88,29 @@ export function serviceUserQueries(database: Database): ServiceUserQueries {
         ])
       }),
 
-    listServiceUsers: async ({ cursor, limit }) => {
-      const rows = await database.query<ServiceUserRow>(
-        `SELECT ${serviceUserColumns} FROM postern.service_users u
-         WHERE $1::uuid IS NULL OR u.id > $1 ORDER BY u.id LIMIT $2`,
-        [cursor === undefined ? null : readCursor(cursor), limit + 1],
+    listServiceUsers: async ({ ownedBy, cursor, limit }) => {
+      const rows = await database.query<VersionedUserRow>(
+        `SELECT ${serviceUserColumns}, ${versionOf('u.id')} AS version FROM postern.service_users u
+         WHERE ($1::uuid IS NULL OR u.id > $1) AND ($2::text IS NULL OR ${isOwnedBy('$2')}) ORDER BY u.id LIMIT $3`,
+        [cursor === undefined ? null : readCursor(cursor), ownedBy ?? null, limit + 1],
       )
-      return pageOf(rows.map(serviceUserOf), limit, (user) => user.id)
+      return pageOf(rows.map(versionedUser), limit, (user) => user.id)
     },
 
     findServiceUser: async (idOrName) => {
-      const rows = await database.query<ServiceUserRow>(
-        `SELECT ${serviceUserColumns} FROM postern.service_users u WHERE u.id = $1 OR u.name = $2
+      const rows = await database.query<VersionedUserRow>(
+        `SELECT ${serviceUserColumns}, ${versionOf('u.id')} AS version FROM postern.service_users u
+         WHERE u.id = $1 OR u.name = $2
          ORDER BY u.id = $1 DESC NULLS LAST LIMIT 1`,
         [isId(idOrName) ? idOrName : null, idOrName],
       )
-      return rows[0] === undefined ? null : serviceUserOf(rows[0])
+      return rows[0] === undefined ? null : versionedUser(rows[0])
     },
   }
+}
+
+type VersionedUserRow = ServiceUserRow & { version: number }
+
+function versionedUser(row: VersionedUserRow): VersionedUser {
+  return { ...serviceUserOf(row), version: row.version }
 }

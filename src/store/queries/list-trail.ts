@@ -1,0 +1,138 @@
+import type { TrailRow } from '../../domain/call.ts'
+import { isId, lowestIdAt } from '../../domain/id.ts'
+import type { TrailFilter, TrailStore } from '../../domain/ports.ts'
+import { pageOf, readCursor } from '../cursor.ts'
+import { instant } from '../database.ts'
+import type { Database, Value } from '../database.ts'
+import { isOwnedBy } from './service-users.ts'
+
+/** The trail as it is read: calls joined with their ends. */
+export function listTrailQuery(database: Database): Pick<TrailStore, 'list'> {
+  return {
+    list: async (filter) => {
+      const selection = selectionOf(filter)
+      if (selection === null) return { data: [], nextCursor: null }
+      const { where, values } = selection
+      const limit = `LIMIT $${values.length + 1}`
+      const select = `SELECT ${listColumns} FROM postern.trail`
+      const text =
+        filter.ownedBy === undefined
+          ? `${select} ${where} ORDER BY id DESC ${limit}`
+          : // The newest of each service user, so that the index on these is read and not the whole trail.
+            `SELECT newest.* FROM postern.service_users u, LATERAL (
+               ${select} ${where} ORDER BY id DESC ${limit}
+             ) newest
+             WHERE ${isOwnedBy('$1')} ORDER BY newest.id DESC ${limit}`
+      const rows = await database.query<TrailRowColumns>(text, [...values, filter.limit + 1])
+      return pageOf(rows.map(trailRow), filter.limit, (row) => row.id)
+    },
+  }
+}
+
+/** An id is made within this time of its call's arrival: what ranges of time over ids leave as a margin. */
+const idMarginMs = 3_600_000
+
+/** The condition for a filter, or null where nothing can match: a key id that is no id. */
+function selectionOf(filter: TrailFilter): { where: string; values: Value[] } | null {
+  const conditions: string[] = []
+  const values: Value[] = []
+  const add = (condition: (parameter: string) => string, value: Value): void => {
+    values.push(value)
+    conditions.push(condition(`$${values.length}`))
+  }
+  const { keyId, serviceUserId, ownedBy, tool, outcome, reason, from, to, recordedFrom, cursor } = filter
+  if (ownedBy !== undefined) {
+    values.push(ownedBy)
+    conditions.push('service_user_id = u.id')
+  }
+  for (const [column, id] of Object.entries({ key_id: keyId, service_user_id: serviceUserId })) {
+    if (id === undefined) continue
+    if (!isId(id)) return null
+    add((parameter) => `${column} = ${parameter}`, id)
+  }
+  // What the index holds is the name's start, which says all about a name that is shorter.
+  if (tool !== undefined) add((parameter) => `left(tool, 128) = left(${parameter}, 128)`, tool)
+  if (tool !== undefined && tool.length >= 128) add((parameter) => `tool = ${parameter}`, tool)
+  if (outcome !== undefined) add((parameter) => `outcome = ${parameter}`, outcome)
+  if (reason !== undefined) add((parameter) => `reason = ${parameter}`, reason)
+  if (from !== undefined) {
+    add((parameter) => `id >= ${parameter}`, lowestIdAt(from - idMarginMs))
+    add((parameter) => `at >= ${parameter}`, instant(from))
+  }
+  if (to !== undefined) {
+    add((parameter) => `id < ${parameter}`, lowestIdAt(to + idMarginMs))
+    add((parameter) => `at < ${parameter}`, instant(to))
+  }
+  if (recordedFrom !== undefined) add((parameter) => `recorded_at >= ${parameter}`, instant(recordedFrom))
+  if (cursor !== undefined) add((parameter) => `id < ${parameter}`, readCursor(cursor))
+  return { where: conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`, values }
+}
+
+const listColumns = `
+  id, writer, boot, sequence, at, request_id, credential_kind, key_id, service_user_id, http_method, path, method,
+  tool, outcome, reason, status, duration_ms, client_address, user_agent, count, last_at, recorded_at, principal,
+  grants_digest, trace_id, arguments_hmac, rpc_code, is_tool_error`
+
+interface TrailRowColumns {
+  id: string
+  writer: string
+  boot: string
+  sequence: number
+  at: number
+  request_id: string
+  credential_kind: TrailRow['credentialKind']
+  key_id: string | null
+  service_user_id: string | null
+  http_method: string | null
+  path: string | null
+  method: string | null
+  tool: string | null
+  outcome: TrailRow['outcome']
+  reason: TrailRow['reason']
+  status: number | null
+  duration_ms: number | null
+  client_address: string | null
+  user_agent: string | null
+  count: number
+  last_at: number
+  recorded_at: number
+  principal: string | null
+  grants_digest: string | null
+  trace_id: string | null
+  arguments_hmac: string | null
+  rpc_code: number | null
+  is_tool_error: boolean | null
+}
+
+function trailRow(row: TrailRowColumns): TrailRow {
+  return {
+    id: row.id,
+    writer: row.writer,
+    boot: row.boot,
+    sequence: row.sequence,
+    at: row.at,
+    requestId: row.request_id,
+    credentialKind: row.credential_kind,
+    keyId: row.key_id,
+    serviceUserId: row.service_user_id,
+    httpMethod: row.http_method,
+    path: row.path,
+    method: row.method,
+    tool: row.tool,
+    outcome: row.outcome,
+    reason: row.reason,
+    status: row.status,
+    durationMs: row.duration_ms,
+    clientAddress: row.client_address,
+    userAgent: row.user_agent,
+    count: row.count,
+    lastAt: row.last_at,
+    recordedAt: row.recorded_at,
+    principal: row.principal,
+    grantsDigest: row.grants_digest,
+    traceId: row.trace_id,
+    argumentsHmac: row.arguments_hmac,
+    rpcCode: row.rpc_code,
+    isToolError: row.is_tool_error,
+  }
+}

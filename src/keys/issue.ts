@@ -1,4 +1,3 @@
-import { noGrants } from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import { changeNotice, nextDueAt } from '../domain/notice.ts'
 import type { Decision } from '../domain/key-store.ts'
@@ -10,6 +9,7 @@ import {
   type ServiceUser,
 } from '../domain/service-key.ts'
 import { expiryAt, familyLife } from './expiry.ts'
+import { grantsOf, type AskedGrants } from './grants.ts'
 import { askedAt, askedOnce, memoryOf, subjectOfRepeat } from './idempotency.ts'
 import { existingKey, keyChange, viewOf, type KeysParts, type KeyView } from './parts.ts'
 import { KeysRefused } from './refused.ts'
@@ -22,14 +22,12 @@ export interface IssueKey {
   (input: IssueInput, actor: string, idempotencyKey: string | undefined): Promise<IssuedKey>
 }
 
-export interface IssueInput {
+export interface IssueInput extends AskedGrants {
   /** Id or name. */
   serviceUser: string
   /** A label; without one the key is called after its service user. */
   name?: string
   expires?: string
-  /** Whether the key may rotate itself, with its own token. */
-  selfRotate?: true
 }
 
 export interface IssuedKey {
@@ -55,8 +53,17 @@ export function createIssue(
     const now = clock.now()
     const { expires, selfRotate } = input
     const name = input.name === undefined ? undefined : nameOf(input.name)
+    const grants = grantsOf(input)
     const { id: userId } = await findServiceUser(input.serviceUser)
-    const asked = askedOnce(idempotencyKey, actor, ['issue', userId, name, expires, selfRotate])
+    const asked = askedOnce(idempotencyKey, actor, [
+      'issue',
+      userId,
+      name,
+      expires,
+      selfRotate,
+      JSON.stringify(grants.tools),
+      JSON.stringify(grants.addresses),
+    ])
 
     const made = await store.changeKeys(
       { serviceUserId: userId },
@@ -77,7 +84,7 @@ export function createIssue(
           serviceUserId: user.id,
           name: name ?? user.name,
           start: startOfToken(token),
-          grants: selfRotate === true ? { selfRotate } : noGrants,
+          grants,
           createdBy: actor,
           createdAt: now,
           expiresAt,

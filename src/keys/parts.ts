@@ -1,7 +1,7 @@
 import { isId } from '../domain/id.ts'
 import { keyState, type KeyState } from '../domain/key-state.ts'
 import { StoreConflict, type Clock, type Page, type TrailStore } from '../domain/ports.ts'
-import type { Change, KeyStore, KeyWithUser } from '../domain/key-store.ts'
+import type { Change, KeyStore, KeyWithUser, VersionedKey } from '../domain/key-store.ts'
 import type { RotationPolicy } from '../domain/rotation.ts'
 import type { ServiceKey } from '../domain/service-key.ts'
 import type { LifePolicy } from './expiry.ts'
@@ -37,7 +37,7 @@ export function viewOf({ key, user }: KeyWithUser, now: number): KeyView {
 }
 
 /** The key of this id. Throws {@link KeysRefused}: `not_found`. */
-export async function existingKey(store: KeyStore, id: string): Promise<KeyWithUser> {
+export async function existingKey(store: KeyStore, id: string): Promise<VersionedKey> {
   const found = isId(id) ? await store.findKey(id) : null
   if (found === null) throw noSuchKey()
   return found
@@ -48,13 +48,14 @@ export function noSuchKey(): KeysRefused {
 }
 
 /** All keys that a service user has ever had, newest first. */
-export async function allKeysOf(store: KeyStore, serviceUserId: string): Promise<ServiceKey[]> {
+export async function allKeysOf(store: KeyStore, serviceUserId: string, now: number): Promise<ServiceKey[]> {
   const keys: ServiceKey[] = []
   let cursor: string | null = null
   do {
     const page: Page<KeyWithUser> = await store.listKeys({
       serviceUserId,
       limit: pageRows,
+      now,
       ...(cursor === null ? {} : { cursor }),
     })
     keys.push(...page.data.map(({ key }) => key))
@@ -80,4 +81,14 @@ export async function changing<T>(change: () => Promise<T>): Promise<T> {
     if (error instanceof StoreConflict && error.code === 'not_found') throw noSuchKey()
     throw error
   }
+}
+
+/** Throws {@link KeysRefused}: `version_changed` where a change was made for another version than this. */
+export function refuseChanged(ifMatch: number | undefined, version: number): void {
+  if (ifMatch !== undefined && ifMatch !== version)
+    throw new KeysRefused(
+      'version_changed',
+      'If-Match',
+      'this was changed by somebody else meanwhile: look at it again, then repeat the change',
+    )
 }

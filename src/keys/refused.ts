@@ -30,6 +30,9 @@ export type KeysRefusalCode =
   | 'overlap_not_longer'
   | 'overlap_over'
   | 'overlap_too_long'
+  | 'tool_pattern_invalid'
+  | 'address_invalid'
+  | 'version_changed'
 
 /** A refusal with a stable code, the field that it is about, and one sentence for the person who asked. */
 export class KeysRefused extends Error {
@@ -38,15 +41,19 @@ export class KeysRefused extends Error {
   readonly field: string | null
   /** For `already_rotated`: what the key was rotated into; null where that is revoked. */
   readonly successorId: string | null
+  /** Where in a list the fault is: which entry, and which of its characters, both from 0. */
+  readonly place: { index: number; position: number } | null
   constructor(
     code: KeysRefusalCode,
     field: string | null,
     message: string,
     successorId: string | null = null,
+    place: { index: number; position: number } | null = null,
   ) {
     super(message)
     this.code = code
     this.field = field
     this.successorId = successorId
+    this.place = place
   }
 }

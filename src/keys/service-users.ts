@@ -1,6 +1,6 @@
 import { isId, newId } from '../domain/id.ts'
 import { StoreConflict, type Page } from '../domain/ports.ts'
-import type { ChangeKind } from '../domain/key-store.ts'
+import type { ChangeKind, VersionedUser } from '../domain/key-store.ts'
 import type { ServiceUser } from '../domain/service-key.ts'
 import { allKeysOf, type KeysParts } from './parts.ts'
 import { KeysRefused } from './refused.ts'
@@ -9,9 +9,10 @@ import { mailAddress, nameOf, readableText, reasonOf } from './text.ts'
 /** Creates, lists and finds service users, and stops and restarts them with all their keys. */
 export interface ServiceUsers {
   createServiceUser(input: NewServiceUser, actor: string): Promise<ServiceUser>
-  listServiceUsers(page: { cursor?: string; limit: number }): Promise<Page<ServiceUser>>
+  /** `ownedBy`: whose owner or backup owner has this address. */
+  listServiceUsers(filter: { ownedBy?: string; cursor?: string; limit: number }): Promise<Page<VersionedUser>>
   /** A service user by id or name. */
-  findServiceUser(idOrName: string): Promise<ServiceUser>
+  findServiceUser(idOrName: string): Promise<VersionedUser>
   /** All its keys stop at once, until it is enabled. */
   disableServiceUser(idOrName: string, reason: string, actor: string): Promise<ServiceUser>
   enableServiceUser(idOrName: string, reason: string | undefined, actor: string): Promise<ServiceUser>
@@ -28,10 +29,9 @@ export interface NewServiceUser {
 
 /** The service users over a store. */
 export function createServiceUsers({ store, clock, policy }: KeysParts): ServiceUsers {
-  async function findServiceUser(idOrName: string): Promise<ServiceUser> {
+  async function findServiceUser(idOrName: string): Promise<VersionedUser> {
     const user = await store.findServiceUser(idOrName.normalize('NFC').trim())
-    if (user === null)
-      throw new KeysRefused('not_found', 'serviceUser', 'no service user has this name or id')
+    if (user === null) throw noSuchServiceUser()
     return user
   }
 
@@ -48,20 +48,14 @@ export function createServiceUsers({ store, clock, policy }: KeysParts): Service
         )
       const user: ServiceUser = {
         id: newId(now),
-        name: nameOf(name),
+        name: userNameOf(name),
         owner: owner === undefined ? null : mailAddress(owner, 'owner'),
         backupOwner: backupOwner === undefined ? null : mailAddress(backupOwner, 'backupOwner'),
-        customer:
-          customer === undefined
-            ? null
-            : readableText(customer, { field: 'customer', code: 'customer_invalid', mostCharacters: 100 }),
+        customer: customer === undefined ? null : customerOf(customer),
         createdBy: actor,
         createdAt: now,
         disabledAt: null,
       }
-      // Users are found by id or by name: a name of an id's form could be taken for another user.
-      if (isId(user.name.toLowerCase()))
-        throw new KeysRefused('name_invalid', 'name', 'name must not have the form of an id')
       try {
         await store.createServiceUser(user)
       } catch (error) {
@@ -72,7 +66,7 @@ export function createServiceUsers({ store, clock, policy }: KeysParts): Service
       return user
     },
 
-    listServiceUsers: async (page) => await store.listServiceUsers(page),
+    listServiceUsers: async (filter) => await store.listServiceUsers(filter),
 
     async disableServiceUser(idOrName, reason, actor) {
       const by = { actor, reason: reasonOf(reason) }
@@ -92,7 +86,7 @@ export function createServiceUsers({ store, clock, policy }: KeysParts): Service
       const by = { actor, reason: reason === undefined ? null : reasonOf(reason) }
       const { id } = await findServiceUser(idOrName)
       // While it is disabled it gets no new keys, so that none is missing here.
-      const living = (await allKeysOf(store, id)).filter(({ revokedAt }) => revokedAt === null)
+      const living = (await allKeysOf(store, id, clock.now())).filter(({ revokedAt }) => revokedAt === null)
       const now = clock.now()
       return await store.changeKeys({ serviceUserId: id }, { at: now }, ({ user }) => {
         if (user.disabledAt === null)
@@ -111,7 +105,28 @@ export function createServiceUsers({ store, clock, policy }: KeysParts): Service
   }
 }
 
-function userChange(
+/**
+ * The name of a service user. Users are found by id or by name, so that one of an id's form could be taken for another
+ * user. Throws {@link KeysRefused}: `name_invalid`.
+ */
+export function userNameOf(value: string): string {
+  const name = nameOf(value)
+  if (isId(name.toLowerCase()))
+    throw new KeysRefused('name_invalid', 'name', 'name must not have the form of an id')
+  return name
+}
+
+/** The customer that a service user belongs to. Throws {@link KeysRefused}: `customer_invalid`. */
+export function customerOf(value: string): string {
+  return readableText(value, { field: 'customer', code: 'customer_invalid', mostCharacters: 100 })
+}
+
+export function noSuchServiceUser(): KeysRefused {
+  return new KeysRefused('not_found', 'serviceUser', 'no service user has this name or id')
+}
+
+/** The row of `changes` about a service user. */
+export function userChange(
   subjectId: string,
   what: ChangeKind,
   by: { actor: string; reason: string | null },

@@ -57,6 +57,10 @@ export function createMemoryStore(): MemoryStore {
     return children.flatMap((child) => [child, ...lineOf(child.id)])
   }
 
+  const versionOf = (id: string) => changes.findLast(({ subjectId }) => subjectId === id)?.epoch ?? 0
+
+  const versioned = (user: ServiceUser) => ({ ...user, version: versionOf(user.id) })
+
   function situationOf(
     keyId: string | null,
     userId: string,
@@ -75,12 +79,17 @@ export function createMemoryStore(): MemoryStore {
       line: key === null ? [] : lineOf(key.predecessorId ?? key.id),
       activeKeys: [...keys.values()].filter(isActive).length,
       remembered: asked === undefined ? null : (memory.get(nameOf(asked)) ?? null),
+      version: versionOf(keyId ?? userId),
     }
   }
 
   function carryOut(plan: ChangePlan, user: ServiceUser): void {
-    for (const { id, retiresAt, revoked, secret } of plan.updateKeys ?? []) {
-      const key = { ...keyOf(id) }
+    for (const { id, name, grants, retiresAt, revoked, secret } of plan.updateKeys ?? []) {
+      const key = {
+        ...keyOf(id),
+        ...(name === undefined ? {} : { name }),
+        ...(grants === undefined ? {} : { grants }),
+      }
       if (retiresAt !== undefined) key.retiresAt = retiresAt
       if (revoked !== undefined && key.revokedAt === null)
         Object.assign(key, { revokedAt: revoked.at, revokedReason: revoked.reason })
@@ -103,7 +112,12 @@ export function createMemoryStore(): MemoryStore {
     if (plan.remember !== undefined) memory.set(nameOf(plan.remember), plan.remember)
   }
 
-  const withUser = (key: ServiceKey) => ({ key, user: userOf(key.serviceUserId) })
+  const withUser = (key: ServiceKey) => ({
+    key,
+    user: userOf(key.serviceUserId),
+    version: versionOf(key.id),
+  })
+  const listed = (key: ServiceKey) => ({ ...withUser(key), calls30d: 0, refused30d: 0, days: [] })
 
   return {
     keys,
@@ -117,9 +131,11 @@ export function createMemoryStore(): MemoryStore {
     },
     touch: (id, parts) => void keys.set(id, { ...keyOf(id), ...parts }),
     createServiceUser: async (user) => void users.set(user.id, user),
-    listServiceUsers: async () => ({ data: [...users.values()], nextCursor: null }),
-    findServiceUser: async (idOrName) =>
-      [...users.values()].find(({ id, name }) => id === idOrName || name === idOrName) ?? null,
+    listServiceUsers: async () => ({ data: [...users.values()].map(versioned), nextCursor: null }),
+    async findServiceUser(idOrName) {
+      const user = [...users.values()].find(({ id, name }) => id === idOrName || name === idOrName)
+      return user === undefined ? null : versioned(user)
+    },
     async changeKeys(subject, { at, idempotencyKey }, decide) {
       const keyId = 'keyId' in subject ? subject.keyId : null
       const userId = 'keyId' in subject ? keyOf(subject.keyId).serviceUserId : subject.serviceUserId
@@ -128,7 +144,7 @@ export function createMemoryStore(): MemoryStore {
       if (plan !== null) carryOut(plan, situation.user)
       return result
     },
-    listKeys: async () => ({ data: [...keys.values()].map(withUser), nextCursor: null }),
+    listKeys: async () => ({ data: [...keys.values()].map(listed), nextCursor: null }),
     findKey: async (id) => (keys.has(id) ? withUser(keyOf(id)) : null),
     async findSuccessor(id) {
       const successor = successorOf(id)

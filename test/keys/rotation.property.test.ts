@@ -146,11 +146,13 @@ test('what a key minted dies with it, has no wider grants, and ends with its fam
       async (startsAt, all, stolen) => {
         const world = await openWorld(startsAt, { ...policy, maxFamilyLifeMs: 60 * dayMs })
         const { clock, store, keys, user, tokens, idAt } = world
-        const first = await keys.issue({ serviceUser: user.name, selfRotate: true }, 'ada')
+        const limits = { tools: ['forecast_*', '!forecast_secret'], addresses: ['203.0.113.0/24'] }
+        const first = await keys.issue({ serviceUser: user.name, selfRotate: true, ...limits }, 'ada')
         tokens.set(first.key.key.id, first.token)
         for (const step of all) await take(world, step)
 
         for (const key of store.keys.values()) {
+          expect(key.grants).toEqual({ selfRotate: true, ...limits })
           expect(key.familyEndsAt).not.toBe(null)
           expect(key.expiresAt).toBeLessThanOrEqual(key.familyEndsAt ?? 0)
           if (key.mintedBy === null) continue

@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { adminSettings, resolveAdmin, type AdminSettings, type ForwardAuthProxy } from './config/admin.ts'
 import { noticeSettings, resolveNotices, type NoticeSettings } from './config/notices.ts'
 import { issuerContradictions, issuerSettings, resolveIssuer } from './config/issuers.ts'
 import { type Environment, type Ports, withEnvironment } from './config/environment.ts'
+import { mcpSettings, resolveMcp, type McpSettings } from './config/mcp.ts'
 import { policyContradictions, policySettings, resolvePolicy, type Policy } from './config/policy.ts'
 import { problemOf } from './config/problem.ts'
 import { section } from './config/section.ts'
@@ -31,10 +33,10 @@ import {
   type ListenAddress,
 } from './config/values.ts'
 import type { JwtIssuer } from './domain/issuer.ts'
-import { prefixPattern } from './domain/service-key.ts'
+import { managementPrefix, prefixPattern } from './domain/service-key.ts'
 import type { SessionSystem } from './domain/session.ts'
 
-export type { ListenAddress, Policy, Route, Upstream }
+export type { ForwardAuthProxy, ListenAddress, Policy, Route, Upstream }
 
 /** Every setting, checked and resolved: what the code works with. */
 export interface Config {
@@ -44,7 +46,9 @@ export interface Config {
   /** Absolute. */
   dataDir: string
   listen: ListenAddress
-  admin: { listen: ListenAddress; forwardAuth: ForwardAuthProxy | null }
+  /** The gateway's origin as clients reach it; null: where it listens. */
+  url: string | null
+  admin: AdminSettings
   /** CIDR blocks, each with its length. */
   trustedProxies: readonly string[]
   /** In a Next app: how many proxies stand in front, each adding to `X-Forwarded-For`; null where nothing says. */
@@ -62,8 +66,14 @@ export interface Config {
   issuers: readonly JwtIssuer[]
   /** The first match decides. Empty where the settings name none. */
   routes: readonly Route[]
-  trail: { mode: 'strict' | 'spool'; spoolQuotaBytes: number }
+  trail: {
+    mode: 'strict' | 'spool'
+    spoolQuotaBytes: number
+    /** Whether the trail keeps an HMAC of the arguments of calls, under a key of the deployment. */
+    argumentsHmac: boolean
+  }
   notices: NoticeSettings
+  mcp: McpSettings
   limits: {
     headerBytes: number
     bodyBytes: number
@@ -73,9 +83,6 @@ export interface Config {
   }
   log: { level: LogLevel }
 }
-
-/** Which proxy asks the forward-auth endpoint: each states the request's own method and URL elsewhere. */
-export type ForwardAuthProxy = 'nginx' | 'traefik' | 'caddy' | 'envoy'
 
 /** Where the gateway publishes the keys that assertions are checked with. No route can stand there. */
 export const jwksPath = '/.well-known/postern/jwks.json'
@@ -88,6 +95,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 const kiB = 1024
 const miB = 1024 * kiB
 const prefixRight = 'must be a lower-case letter and 1 to 11 lower-case letters or digits, such as "pst"'
+const urlRight = 'must be the origin that clients reach the gateway at, such as "https://mcp.example.com"'
 const levelRight = 'must be one of trace, debug, info, warn, error, fatal, silent'
 
 const settings = z.strictObject(
@@ -96,14 +104,12 @@ const settings = z.strictObject(
     schema: schemaName.default('postern'),
     data: text('must be a directory, such as "./.postern"').min(1).default('./.postern'),
     listen: listenAddress('127.0.0.1:4242').prefault('127.0.0.1:4242'),
-    admin: section({
-      listen: listenAddress('127.0.0.1:4243').prefault('127.0.0.1:4243'),
-      forwardAuth: z
-        .enum(['nginx', 'traefik', 'caddy', 'envoy'], {
-          error: 'must be "nginx", "traefik", "caddy" or "envoy": the proxy that asks',
-        })
-        .optional(),
-    }),
+    url: text(urlRight)
+      .refine((value) => /^https?:\/\/[^\s/?#@\\]+\/?$/.test(value) && URL.canParse(value), {
+        error: urlRight,
+      })
+      .optional(),
+    admin: adminSettings,
     trustedProxies: z.array(cidr, { error: 'must be a list of CIDR blocks' }).default([]),
     trustedHops: count(1, 10).optional(),
     prefixes: z
@@ -112,6 +118,9 @@ const settings = z.strictObject(
       })
       .min(1, { error: 'must have at least one token prefix, such as ["pst"]' })
       .refine((all) => new Set(all).size === all.length, { error: 'must name each prefix once' })
+      .refine((all) => !all.includes(managementPrefix), {
+        error: `must not name "${managementPrefix}": management keys begin with it`,
+      })
       .default(['pst']),
     headers: section({ serviceUser: identityHeader.prefault('x-postern-service-user') }),
     signingKey: signingKeys.optional(),
@@ -121,9 +130,11 @@ const settings = z.strictObject(
     routes: z.array(routeSettings, { error: 'must be a list of routes' }).default([]),
     trail: section({
       mode: trailMode.default('strict'),
+      argumentsHmac: z.boolean({ error: 'must be true or false' }).default(false),
       spoolQuotaBytes: byteCount(miB, 1024 * 1024 * miB).default(256 * miB),
     }),
     notices: noticeSettings,
+    mcp: mcpSettings,
     limits: section({
       headerBytes: byteCount(kiB, miB).default(16 * kiB),
       bodyBytes: byteCount(1, 64 * miB).default(miB),
@@ -189,10 +200,8 @@ function resolveConfig(data: z.output<typeof settings>, ports: Ports, cwd: strin
     schema: data.schema,
     dataDir: resolve(cwd, data.data),
     listen: { ...data.listen, port: ports.gateway ?? data.listen.port },
-    admin: {
-      listen: { ...data.admin.listen, port: ports.admin ?? data.admin.listen.port },
-      forwardAuth: data.admin.forwardAuth ?? null,
-    },
+    url: data.url === undefined ? null : new URL(data.url).origin,
+    admin: resolveAdmin(data.admin, ports.admin),
     trustedProxies: data.trustedProxies,
     trustedHops: data.trustedHops ?? null,
     prefixes: [first, ...others],
@@ -204,6 +213,7 @@ function resolveConfig(data: z.output<typeof settings>, ports: Ports, cwd: strin
     routes: data.routes.map((route) => resolveRoute(route, defaults)),
     trail: data.trail,
     notices: resolveNotices(data.notices),
+    mcp: resolveMcp(data.mcp),
     limits: {
       headerBytes: limits.headerBytes,
       bodyBytes: limits.bodyBytes,

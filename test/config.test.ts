@@ -41,6 +41,7 @@ describe('a wrong setting stops the start, and names itself, its value and what 
     [{ prefixes: [] }, 'prefixes', 'at least one'],
     [{ prefixes: ['P'] }, 'prefixes[0] is "P"', 'lower-case letter'],
     [{ prefixes: ['pst', 'pst'] }, 'prefixes', 'once'],
+    [{ prefixes: ['pst', 'pmk'] }, 'prefixes', 'management keys'],
     [{ headers: { serviceUser: 'x y' } }, 'headers.serviceUser is "x y"', 'must be a header name'],
     [{ headers: { serviceUser: 'x_y' } }, 'headers.serviceUser is "x_y"', 'must be a header name'],
     [{ headers: { serviceUser: 'x-a\r\nb: c' } }, 'headers.serviceUser is "x-a\\r\\nb: c"'],
@@ -136,17 +137,14 @@ describe('a wrong setting stops the start, and names itself, its value and what 
 })
 
 describe('what nothing enforces yet is refused, never accepted and ignored', () => {
-  test.each<[object, string]>([
-    [{ policy: { denyToolsByDefault: true } }, 'policy.denyToolsByDefault'],
-    [{ trail: { keep: '400d' } }, 'trail.keep'],
-  ])('%j', (input, name) => {
+  test.each<[object, string]>([[{ trail: { keep: '400d' } }, 'trail.keep']])('%j', (input, name) => {
     expect(problemsOf(input)).toEqual([`${name} is not available in this version`])
   })
 
   test.each<[unknown, string]>([
     [{ rotes: [] }, 'rotes is no setting'],
     [{ policy: { max: '1d' } }, 'policy.max is no setting'],
-    [{ routes: [{ ...mcp, tools: [] }] }, 'routes[0].tools is no setting'],
+    [{ routes: [{ ...mcp, tool: [] }] }, 'routes[0].tool is no setting'],
     [JSON.parse('{"__proto__": {"public": true}}'), '__proto__ is no setting'],
     [{ constructor: 1 }, 'constructor is no setting'],
   ])('a name that is no setting: %j', (input, start) => {
@@ -188,7 +186,15 @@ describe('environment over file over default', () => {
       schema: 'postern',
       dataDir: '/srv/app/.postern',
       listen: { host: '127.0.0.1', port: 4242 },
-      admin: { listen: { host: '127.0.0.1', port: 4243 }, forwardAuth: null },
+      url: null,
+      admin: {
+        listen: { host: '127.0.0.1', port: 4243 },
+        forwardAuth: null,
+        url: null,
+        secret: null,
+        signInMaxAgeMs: 12 * 3_600_000,
+        identityProviders: [],
+      },
       trustedProxies: [],
       trustedHops: null,
       prefixes: ['pst'],
@@ -202,12 +208,14 @@ describe('environment over file over default', () => {
         maxFamilyLifeMs: 1095 * 86_400_000,
         keysPerServiceUser: 20,
         requireOwner: true,
+        denyToolsByDefault: false,
       },
       notices: { pageUrl: null, email: null, webhooks: [], slack: null, allowAddresses: [] },
       sessions: null,
       issuers: [],
       routes: [],
-      trail: { mode: 'strict', spoolQuotaBytes: 256 * 1024 * 1024 },
+      trail: { mode: 'strict', argumentsHmac: false, spoolQuotaBytes: 256 * 1024 * 1024 },
+      mcp: { allowedHosts: null, allowedOrigins: [] },
       limits: {
         headerBytes: 16_384,
         bodyBytes: 1_048_576,

@@ -26,6 +26,14 @@ export function withEnvironment(input: unknown, env: Environment) {
     names.set(setting, variable)
     Object.assign(merged as object, { [setting]: value })
   }
+  const secret = env['POSTERN_ADMIN_SECRET']
+  if (secret !== undefined && secret !== '' && isObject) {
+    const admin: unknown = Reflect.get(merged as object, 'admin') ?? {}
+    names.set('admin.secret', 'POSTERN_ADMIN_SECRET')
+    // A group that isn't one stays as it is, and is refused.
+    if (typeof admin === 'object' && !Array.isArray(admin))
+      Object.assign(merged as object, { admin: { ...admin, secret } })
+  }
   const port = (variable: string) => {
     const value = env[variable]
     if (value === undefined || value === '') return null

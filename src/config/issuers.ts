@@ -43,6 +43,7 @@ export const issuerSettings = z.strictObject(
       .regex(/^[a-z0-9][a-z0-9-]{0,30}:$/, { error: prefixRight })
       .optional(),
     customerFromClaim: text(claimRight).min(1, { error: claimRight }).optional(),
+    toolsFromClaim: text(claimRight).min(1, { error: claimRight }).optional(),
     requiredClaims: z
       .custom<Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>>(() => true)
       .transform((value, context) => readClaims(value) ?? refuse(context, claimsRight))
@@ -64,6 +65,7 @@ export function resolveIssuer(settings: z.output<typeof issuerSettings>): JwtIss
     typ: settings.typ ?? null,
     subjectPrefix: settings.subjectPrefix ?? '',
     customerFromClaim: settings.customerFromClaim ?? null,
+    toolsFromClaim: settings.toolsFromClaim ?? null,
     requiredClaims: settings.requiredClaims ?? [],
     jwksMaxAgeMs: settings.jwksMaxAge,
     // Whoever writes a loopback address means it.

@@ -14,6 +14,8 @@ export interface Policy {
   /** Active keys that a service user may have at once. */
   keysPerServiceUser: number
   requireOwner: boolean
+  /** Whether a caller whose grants name no tools may call none, not all. */
+  denyToolsByDefault: boolean
 }
 
 /** How keys live, in the settings. */
@@ -25,6 +27,7 @@ export const policySettings = section({
   maxFamilyLife: duration('1m', '3650d').prefault('1095d'),
   keysPerServiceUser: count(1, 10_000).default(20),
   requireOwner: z.boolean({ error: 'must be true or false' }).default(true),
+  denyToolsByDefault: z.boolean({ error: 'must be true or false' }).default(false),
 })
 
 /** The rules that settings describe. */
@@ -37,6 +40,7 @@ export function resolvePolicy(data: z.output<typeof policySettings>): Policy {
     maxFamilyLifeMs: data.maxFamilyLife,
     keysPerServiceUser: data.keysPerServiceUser,
     requireOwner: data.requireOwner,
+    denyToolsByDefault: data.denyToolsByDefault,
   }
 }
 

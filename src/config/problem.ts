@@ -1,8 +1,9 @@
 import type { z } from 'zod'
+import { mayHoldAdminSecret } from './admin.ts'
 import { mayHoldNoticeSecret } from './notices.ts'
 
 /** Settings that the design has and this version does not: they are refused, never accepted and ignored. */
-const laterSettings = new Set(['issuers[].toolsFromClaim', 'policy.denyToolsByDefault', 'trail.keep'])
+const laterSettings = new Set(['trail.keep'])
 
 /**
  * What is wrong with a setting, in one sentence each: its name (or the variable of `names` that it came from),
@@ -59,7 +60,7 @@ function shown(name: string, value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'string') return String(value)
   if (name === 'database') return shownDatabase(value)
-  if (name === 'signingKey' || mayHoldNoticeSecret(name)) return hidden
+  if (name === 'signingKey' || mayHoldNoticeSecret(name) || mayHoldAdminSecret(name)) return hidden
   const text = withoutSecrets(value)
   return text === null ? hidden : `"${text}"`
 }

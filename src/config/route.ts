@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CredentialKind } from '../domain/verdict.ts'
-import { byteCount, duration, refuse, text } from './values.ts'
+import { byteCount, duration, identityHeader, refuse, text, toolPatterns } from './values.ts'
 
 /** One route: which requests it takes, what they must prove, and where they go. */
 export interface Route {
@@ -9,6 +9,10 @@ export interface Route {
   /** `exact`: the whole path is `value`. `prefix`: the path begins with `value`, which ends in `/`. */
   match: { kind: 'exact' | 'prefix'; value: string }
   mcp: boolean
+  /** Under which header its backend learns the service user, in lower case; null: as everywhere. */
+  serviceUserHeader: string | null
+  /** Patterns of what may be asked of it, beside each caller's own; null: whatever the caller may. */
+  tools: readonly string[] | null
   /** The credential kinds that open it; empty exactly where `public` is true. */
   accepts: readonly CredentialKind[]
   public: boolean
@@ -80,6 +84,8 @@ export const routeSettings = z
     {
       path,
       mcp: flag.optional(),
+      serviceUserHeader: identityHeader.optional(),
+      tools: toolPatterns.optional(),
       accepts: accepts.optional(),
       forwardCredential: flag.optional(),
       public: flag.optional(),
@@ -109,6 +115,12 @@ export const routeSettings = z
         path: ['trail'],
         message: 'has no use here: a public route leaves no trail',
       })
+    if (isPublic && route.serviceUserHeader !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['serviceUserHeader'],
+        message: 'has no use here: a public route names nobody',
+      })
     if (isPublic && route.assertion !== undefined)
       context.addIssue({
         code: 'custom',
@@ -119,6 +131,12 @@ export const routeSettings = z
       context.addIssue({
         code: 'custom',
         message: 'is public with mcp: true; an MCP route that is public would leave no trail',
+      })
+    if (route.tools !== undefined && route.mcp !== true)
+      context.addIssue({
+        code: 'custom',
+        path: ['tools'],
+        message: 'has no use here: only the calls of an MCP route (mcp: true) name tools',
       })
     if (route.mcp === true && route.accepts?.includes('jwt') && route.accepts.includes('service-key'))
       context.addIssue({
@@ -142,6 +160,8 @@ export function resolveRoute(settings: z.output<typeof routeSettings>, defaults:
       ? { kind: 'prefix', value: settings.path.slice(0, -1) }
       : { kind: 'exact', value: settings.path },
     mcp: settings.mcp ?? false,
+    serviceUserHeader: settings.serviceUserHeader ?? null,
+    tools: settings.tools ?? null,
     accepts: settings.accepts ?? [],
     public: settings.public ?? false,
     forwardCredential: settings.forwardCredential ?? false,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDurationMs } from '../domain/duration.ts'
 import { parseSigningKeys } from '../domain/signing-key.ts'
+import { isPattern, parseToolPattern, patternsLimit } from '../domain/tool-pattern.ts'
 
 /** The kinds of values that settings have: each checks its text and says what would be right. */
 
@@ -117,6 +118,18 @@ const signingKeyRight =
 export const signingKeys = text(signingKeyRight).transform(
   (value, context) => parseSigningKeys(value) ?? refuse(context, signingKeyRight),
 )
+
+const patternsRight = `must be a list of 1 to ${patternsLimit} tool patterns, such as ["forecast_*", "!delete_*"]`
+const pattern = text(patternsRight).transform((value, context) => {
+  const read = parseToolPattern(value)
+  return isPattern(read) ? value : refuse(context, `${read.fault}, at character ${read.position + 1}`)
+})
+
+/** Patterns of tools, each of which is one. */
+export const toolPatterns = z
+  .array(pattern, { error: patternsRight })
+  .min(1, { error: patternsRight })
+  .max(patternsLimit, { error: patternsRight })
 
 /** A text that is refused with what would be right when it is none. */
 export function text(right: string) {

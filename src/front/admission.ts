@@ -1,6 +1,9 @@
 import type { Begun, CallDraft, Recorder, TrailMode } from '../audit/recorder.ts'
+import type { Route } from '../config.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
-import { authorize, judgeAgain } from '../verify/authorize.ts'
+import type { McpBody } from '../mcp/read-calls.ts'
+import type { Arrival } from './arrival.ts'
+import { authorize, judgeAgain, type AskedUse, type ToolPolicy } from '../verify/authorize.ts'
 
 /**
  * What became of a request whose credential was accepted. Admitted, it may go on, and must do so at once; refused
@@ -8,7 +11,12 @@ import { authorize, judgeAgain } from '../verify/authorize.ts'
  */
 export type Admission = { begun: Begun; refusal: Reason | null } | { begun: null; refusal: Reason }
 
-export type Admit = (verdict: Allowed, drafts: () => CallDraft[], mode: TrailMode) => Promise<Admission>
+export type Admit = (
+  verdict: Allowed,
+  use: AskedUse,
+  drafts: () => CallDraft[],
+  mode: TrailMode,
+) => Promise<Admission>
 
 /**
  * Steps 5 and 6 of a call (ARCHITECTURE.md), the same for every host: may it; then its intent is in the spool; then
@@ -16,13 +24,15 @@ export type Admit = (verdict: Allowed, drafts: () => CallDraft[], mode: TrailMod
  */
 export function createAdmission({
   recorder,
+  policy,
   log,
 }: {
+  policy: ToolPolicy
   recorder: Pick<Recorder, 'begin' | 'refusal' | 'isAway' | 'sync'>
   log: { error(fields: object, message: string): void }
 }): Admit {
-  return async (verdict, drafts, mode) => {
-    const denied = authorize(verdict) ?? recorder.refusal(mode)
+  return async (verdict, use, drafts, mode) => {
+    const denied = authorize(verdict, use, policy) ?? recorder.refusal(mode)
     if (denied !== null) return { begun: null, refusal: denied }
     let begun: Begun
     try {
@@ -48,4 +58,15 @@ export function createAdmission({
       return 'trail_unavailable'
     }
   }
+}
+
+/** What a request asks for; `unseen`: its body went by without anyone here reading it. */
+export function useOf(
+  { mcp, tools }: Pick<Route, 'mcp' | 'tools'>,
+  { clientAddress }: Pick<Arrival, 'clientAddress'>,
+  calls: McpBody | 'unseen' | null,
+): AskedUse {
+  if (!mcp) return { clientAddress, of: 'http' }
+  const messages = calls === 'unseen' ? calls : (calls?.messages ?? [])
+  return { clientAddress, of: { routeTools: tools, messages } }
 }

@@ -10,6 +10,8 @@ export interface AnswerStyle {
   rpcId: string | null
   /** Set where the credential is one that could be upgraded: a 403 then says so. */
   credentialKind: CredentialKind | null
+  /** For `tool_not_granted`: all the scopes that the request needs; null or missing where none would do. */
+  scope?: string | null
   /** Where a client of OAuth learns whose tokens are taken here; null or missing where none are. */
   resourceMetadata?: string | null
   /** For `issuer_unavailable`: which one. */
@@ -69,6 +71,7 @@ function challenge(status: number, reason: Reason, style: AnswerStyle): string |
     if (reason !== 'missing_credential') parts.push('error="invalid_token"')
   } else if (reason === 'tool_not_granted' && style.credentialKind === 'jwt') {
     parts.push('error="insufficient_scope"')
+    if (style.scope != null) parts.push(`scope="${style.scope}"`)
   } else return null
   const { resourceMetadata = null } = style
   if (resourceMetadata !== null) parts.push(`resource_metadata="${resourceMetadata}"`)

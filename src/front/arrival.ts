@@ -11,4 +11,6 @@ export interface Arrival {
   /** Null where nothing says whom to believe about it: in a Next app. */
   clientAddress: string | null
   userAgent: string | null
+  /** The trace id of its `traceparent` header; null where it has none. */
+  traceId: string | null
 }

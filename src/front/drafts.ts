@@ -1,5 +1,5 @@
 import type { CallDraft } from '../audit/recorder.ts'
-import type { McpBody } from '../mcp/read-calls.ts'
+import type { McpBody, McpMessage } from '../mcp/read-calls.ts'
 import type { Arrival } from './arrival.ts'
 import type { Caller } from './caller.ts'
 
@@ -21,7 +21,7 @@ const textLimit = 1024
  * before the body was read). `maskTokens` removes whatever looks like a token from what a caller wrote.
  */
 export function createDrafts(maskTokens: (text: string) => string): Drafts {
-  function draft(facts: DraftFacts, method: string | null, tool: string | null): CallDraft {
+  function draft(facts: DraftFacts, message: McpMessage | null): CallDraft {
     const { arrival, caller } = facts
     return {
       at: arrival.at,
@@ -30,10 +30,13 @@ export function createDrafts(maskTokens: (text: string) => string): Drafts {
       keyId: caller.keyId,
       serviceUserId: caller.serviceUserId,
       principal: caller.principal,
+      grantsDigest: caller.grantsDigest,
+      traceId: message?.traceId ?? arrival.traceId,
+      argumentsHmac: message?.argumentsHmac ?? null,
       httpMethod: arrival.httpMethod,
       path: fit(arrival.path),
-      method: fit(method),
-      tool: fit(tool),
+      method: fit(message?.method ?? null),
+      tool: fit(message?.tool ?? null),
       clientAddress: arrival.clientAddress,
       userAgent: fit(arrival.userAgent),
     }
@@ -46,9 +49,9 @@ export function createDrafts(maskTokens: (text: string) => string): Drafts {
 
   return (facts) => {
     const rows: CallDraft[] = []
-    for (const { kind, method, tool } of facts.calls?.messages ?? []) {
-      if (kind !== 'response') rows.push(draft(facts, method, tool))
+    for (const message of facts.calls?.messages ?? []) {
+      if (message.kind !== 'response') rows.push(draft(facts, message))
     }
-    return rows.length === 0 ? [draft(facts, null, null)] : rows
+    return rows.length === 0 ? [draft(facts, null)] : rows
   }
 }

@@ -33,7 +33,7 @@ export type RotateItself = (request: { arrival: Arrival; head: Head; query: stri
  */
 export function createSelfRotation(options: SelfRotationOptions): RotateItself {
   const { clock, verify, recorder, draftsOf } = options
-  const admit = createAdmission({ recorder, log: options.log })
+  const admit = createAdmission({ recorder, policy: { denyToolsByDefault: false }, log: options.log })
 
   return async ({ arrival, head, query }) => {
     const verdict = await verify({ authorization: head.authorization, query }, ['service-key'])
@@ -41,7 +41,8 @@ export function createSelfRotation(options: SelfRotationOptions): RotateItself {
 
     if (!verdict.allowed) return refuse(verdict.reason)
     if (head.isChunked || (head.contentLength ?? 0) > 0) return refuse('body_too_large')
-    const { begun, refusal } = await admit(verdict, rowsOf, 'strict')
+    const use = { clientAddress: arrival.clientAddress, of: 'itself' } as const
+    const { begun, refusal } = await admit(verdict, use, rowsOf, 'strict')
     if (begun === null) return refuse(refusal)
     if (refusal !== null) {
       begun.finish({ outcome: 'denied', reason: refusal, ...facts(refusal) }).catch(() => {})

@@ -1,11 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { hash } from 'node:crypto'
+import { grantsDigest } from '../domain/grant.ts'
 import { newId } from '../domain/id.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed } from '../domain/verdict.ts'
 import type { AssertionClaims } from './assertion-form.ts'
 import { assertionLifeSeconds, bodyHash } from './assertion-form.ts'
-import { canonicalJson } from './canonical-json.ts'
 import type { Signing } from './signing.ts'
 import { createSigning } from './signing.ts'
 
@@ -126,7 +125,7 @@ function claimsOf(
     ...(principal.customer === null ? {} : { customer: principal.customer }),
     aud,
     ...(keyId === null ? {} : { key: keyId }),
-    grants: hash('sha256', canonicalJson(grants), 'base64url'),
+    grants: grantsDigest(grants),
     iat,
     // Rounded down: in its last second a key may be refused by a backend, and never outlived.
     exp: endsAt === null ? end : Math.min(end, Math.floor(endsAt / 1000)),
@@ -145,7 +144,7 @@ function isSame(a: Asserted, b: Asserted): boolean {
     a.principal.id === b.principal.id &&
     a.principal.kind === b.principal.kind &&
     a.principal.customer === b.principal.customer &&
-    (a.grants === b.grants || canonicalJson(a.grants) === canonicalJson(b.grants))
+    grantsDigest(a.grants) === grantsDigest(b.grants)
   )
 }
 

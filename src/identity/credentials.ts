@@ -1,4 +1,4 @@
-import { readCookiePairs } from '../domain/cookie.ts'
+import { isPageCookie, readCookiePairs } from '../domain/cookie.ts'
 import type { CredentialKind } from '../domain/verdict.ts'
 
 export interface CredentialFacts {
@@ -12,17 +12,19 @@ export interface CredentialFacts {
 
 /**
  * The head of an upstream request, which has no `Authorization`, with what may go on of the request's credential:
- * a session's cookies go out, the others stay. A service key is never sent on.
+ * a session's cookies go out, the others stay. A service key is never sent on; nor are the page's cookies, which a
+ * browser sends to every port of its host.
  */
 export function withCredential(headers: string[], facts: CredentialFacts): string[] {
   const { forwarded, authorization, ownsCookie } = facts
-  if (forwarded === null && ownsCookie === null) return headers
+  const staysHere = (cookie: string): boolean =>
+    isPageCookie(cookie) || (forwarded !== 'session' && ownsCookie !== null && ownsCookie(cookie))
   const kept: string[] = []
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at]!
     let value = headers[at + 1]!
-    if (ownsCookie !== null && forwarded !== 'session' && name.toLowerCase() === 'cookie') {
-      value = withoutCookies(value, ownsCookie)
+    if (name.toLowerCase() === 'cookie') {
+      value = withoutCookies(value, staysHere)
       if (value === '') continue
     }
     kept.push(name, value)
@@ -31,8 +33,9 @@ export function withCredential(headers: string[], facts: CredentialFacts): strin
   return kept
 }
 
-/** A `Cookie` header without the cookies of a session; empty where nothing is left. */
+/** A `Cookie` header without some of its cookies; empty where nothing is left. */
 export function withoutCookies(header: string, ownsCookie: (name: string) => boolean): string {
-  const others = readCookiePairs(header).filter(({ names }) => !names.some((name) => ownsCookie(name)))
-  return others.map(({ text }) => text).join('; ')
+  const all = readCookiePairs(header)
+  const others = all.filter(({ names }) => !names.some((name) => ownsCookie(name)))
+  return others.length === all.length ? header : others.map(({ text }) => text).join('; ')
 }

@@ -59,13 +59,23 @@ const replaced: ReadonlySet<string> = new Set([
 
 /**
  * Makes the headers that tell a backend who calls. `serviceUserHeader` names the one for service users; every
- * inbound copy and look-alike of it and of `x-postern-*` is dropped (T1), whatever `Connection` says about
+ * inbound copy and look-alike of it, of `otherHeaders` and of `x-postern-*` is dropped (T1), whatever `Connection` says about
  * them (T2). Cookies pass here; `credentials.ts` takes a session's out.
  */
-export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader: string }): IdentityHeaders {
+export function createIdentityHeaders({
+  serviceUserHeader,
+  otherHeaders = [],
+}: {
+  serviceUserHeader: string
+  /** Names that carry the service user on other routes. */
+  otherHeaders?: readonly string[]
+}): IdentityHeaders {
   const serviceUserName = serviceUserHeader.toLowerCase()
+  const otherNames = otherHeaders.map((name) => name.toLowerCase()).filter((name) => name !== serviceUserName)
+  const foldedOtherNames = new Set(otherNames.map(fold))
   const foldedServiceUserName = fold(serviceUserName)
-  const isOurs = (folded: string) => folded.startsWith('x-postern-') || folded === foldedServiceUserName
+  const isOurs = (folded: string) =>
+    folded.startsWith('x-postern-') || folded === foldedServiceUserName || foldedOtherNames.has(folded)
 
   const isKeptRequestHeader = rememberByName((folded) => {
     if (isHopByHop(folded) || replaced.has(folded) || folded.startsWith('x-forwarded-')) return false
@@ -94,6 +104,7 @@ export function createIdentityHeaders({ serviceUserHeader }: { serviceUserHeader
       const kindAndId = principal === null ? '' : `${principal.kind}:${id}`
       return [
         ...[serviceUserName, principal?.kind === 'service' ? id : ''],
+        ...otherNames.flatMap((name) => [name, '']),
         ...['x-postern-principal', kindAndId],
         ...[assertionHeader, assertion ?? ''],
       ]

@@ -20,6 +20,20 @@ export interface ClerkSettings {
  * settings that would let in more than they should.
  */
 export function clerk(settings: ClerkSettings): SessionSystem {
+  const readClaims = clerkClaims(settings)
+  return {
+    ownsCookie: (name) => /^__(?:session|refresh|clerk)(?:_|$)/.test(name),
+    async read(request) {
+      const claims = await readClaims(request)
+      return claims === null ? null : sessionOf(claims)
+    },
+  }
+}
+
+/** The claims of a session's token, checked: for whoever needs more of them than who it is. Throws as {@link clerk}. */
+export function clerkClaims(
+  settings: ClerkSettings,
+): (request: SessionRequest) => Promise<ClerkClaims | null> {
   const { issuer, publishableKey } = settings
   const jwtKey = readJwtKey(settings.jwtKey)
   const authorizedParties = readParties(settings.authorizedParties)
@@ -29,16 +43,12 @@ export function clerk(settings: ClerkSettings): SessionSystem {
     throw new TypeError('clerk: publishableKey must begin with pk_test_ or pk_live_')
   const suffixedName = publishableKey === undefined ? null : `__session_${suffixOf(publishableKey)}`
 
-  return {
-    ownsCookie: (name) => /^__(?:session|refresh|clerk)(?:_|$)/.test(name),
-
-    async read(request) {
-      const token = tokenOf(request, suffixedName)
-      return token === null ? null : readSession(token)
-    },
+  return async (request) => {
+    const token = tokenOf(request, suffixedName)
+    return token === null ? null : checked(token)
   }
 
-  async function readSession(token: string): Promise<Session> {
+  async function checked(token: string): Promise<ClerkClaims> {
     const { alg, crit } = headerOf(token)
     if (alg !== 'RS256' || crit !== undefined) throw new SessionRefused('not signed by RS256')
     const verifyToken = await loadVerifyToken()
@@ -53,11 +63,17 @@ export function clerk(settings: ClerkSettings): SessionSystem {
     if (claims.iss !== issuer) throw new SessionRefused('of another issuer')
     if (claims['sts'] !== undefined && claims['sts'] !== 'active') throw new SessionRefused('not active')
     if (typeof claims.sid !== 'string' || claims.sid === '') throw new SessionRefused('of no session')
-    return {
-      id: claims.sub,
-      customer: customerOf(claims),
-      endsAt: (claims.exp + clockToleranceSeconds) * 1000,
-    }
+    return claims
+  }
+}
+
+export type ClerkClaims = Awaited<ReturnType<VerifyToken>>
+
+function sessionOf(claims: ClerkClaims): Session {
+  return {
+    id: claims.sub,
+    customer: customerOf(claims),
+    endsAt: (claims.exp + clockToleranceSeconds) * 1000,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyResult } from 'jose'
 import { jwtVerify } from 'jose'
-import { noGrants } from '../domain/grant.ts'
+import { canJudge, noGrants, type Grants } from '../domain/grant.ts'
 import type { JwtIssuer } from '../domain/issuer.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Reason, Verdict } from '../domain/verdict.ts'
@@ -40,13 +40,16 @@ export function createIssuer(settings: JwtIssuer, keys: JWTVerifyGetKey, clock: 
       settings.customerFromClaim === null ? null : ownClaim(payload, settings.customerFromClaim)
     if (!isHeaderSafe(sub) || exp === undefined || !Number.isFinite(exp)) return invalid
     if (customer !== null && !isHeaderSafe(customer)) return invalid
+    const grants =
+      settings.toolsFromClaim === null ? noGrants : grantsOf(ownClaim(payload, settings.toolsFromClaim))
+    if (grants === null) return invalid
     const endsAt = (exp + clockToleranceSeconds) * 1000
     return {
       allowed: true,
       principal: { kind: 'workload', id: settings.subjectPrefix + sub, customer },
       credentialKind: 'jwt',
       keyId: null,
-      grants: noGrants,
+      grants,
       endsAt,
       recheck: () => (clock.now() < endsAt ? null : 'invalid_jwt'),
     }
@@ -76,6 +79,18 @@ function isTypeAccepted(typ: unknown, wanted: string | null): boolean {
   if (typeof typ !== 'string') return false
   const type = typ.toLowerCase().replace(/^application\//, '')
   return wanted === null ? type === 'at+jwt' || type === 'jwt' : type === wanted
+}
+
+/**
+ * What a claim lets its bearer call: patterns as a list, or with spaces between them as in `scope`. A token without the
+ * claim may call nothing. Null where it is no such list.
+ */
+function grantsOf(claim: unknown): Grants | null {
+  const tools: unknown =
+    typeof claim === 'string' ? claim.split(' ').filter((text) => text !== '') : (claim ?? [])
+  if (!Array.isArray(tools) || !tools.every((text) => typeof text === 'string')) return null
+  const grants = { tools: [...new Set<string>(tools)] }
+  return canJudge(grants) ? grants : null
 }
 
 function ownClaim(payload: JWTPayload, name: string): unknown {

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { grantsDigest } from '../domain/grant.ts'
 import { keyState, refusalOf } from '../domain/key-state.ts'
 import type { Clock, StoredKey } from '../domain/ports.ts'
 import { parseToken } from '../domain/service-key.ts'
@@ -55,9 +56,12 @@ export function createServiceKeyAuthenticator(options: {
       keyId: key.id,
       grants: key.grants,
       endsAt: key.retiresAt === null ? key.expiresAt : Math.min(key.expiresAt, key.retiresAt),
+      isRetiring: key.retiresAt !== null,
       recheck() {
         const again = readFresh(digest)
-        return again instanceof Promise ? again.then((key) => rejudge(digest, key)) : rejudge(digest, again)
+        return again instanceof Promise
+          ? again.then((found) => rejudge(digest, key, found))
+          : rejudge(digest, key, again)
       },
     }
   }
@@ -81,8 +85,12 @@ export function createServiceKeyAuthenticator(options: {
     return refuse(reason ?? 'unknown_key', key)
   }
 
-  function rejudge(digest: Buffer, key: Reading): Reason | null {
-    return key === 'not_fresh' ? key : judge(digest, key)
+  function rejudge(digest: Buffer, before: StoredKey, key: Reading): Reason | null {
+    if (key === 'not_fresh') return key
+    const reason = judge(digest, key)
+    if (reason !== null || key === null || key === before) return reason
+    // What it may do was changed since it was judged by that: asked again, it is judged by the new.
+    return grantsDigest(key.grants) === grantsDigest(before.grants) ? null : 'not_fresh'
   }
 
   function refuse(reason: Reason, key: StoredKey | null): Refused {

@@ -32,6 +32,7 @@ describe('an issuer', () => {
         typ: null,
         subjectPrefix: '',
         customerFromClaim: null,
+        toolsFromClaim: null,
         requiredClaims: [],
         jwksMaxAgeMs: 86_400_000,
         allowAddresses: [],
@@ -46,6 +47,7 @@ describe('an issuer', () => {
       typ: 'AT+jwt',
       subjectPrefix: 'partners:',
       customerFromClaim: 'https://example.com/org',
+      toolsFromClaim: 'scope',
       requiredClaims: { token_use: 'access', tid: ['a', 'b'], verified: true },
       jwksMaxAge: '1h',
       allowAddresses: ['10.0.0.0/8'],
@@ -56,6 +58,7 @@ describe('an issuer', () => {
       typ: 'at+jwt',
       subjectPrefix: 'partners:',
       customerFromClaim: 'https://example.com/org',
+      toolsFromClaim: 'scope',
       requiredClaims: [
         ['token_use', ['access']],
         ['tid', ['a', 'b']],
@@ -111,7 +114,7 @@ describe('an issuer', () => {
     [{ jwksMaxAge: '0s' }, 'issuers[0].jwksMaxAge is "0s"', 'duration'],
     [{ allowAddresses: ['0.0.0.0/0'] }, 'issuers[0].allowAddresses[0] is "0.0.0.0/0"'],
     [{ clientSecret: 'x' }, 'issuers[0].clientSecret is no setting'],
-    [{ toolsFromClaim: 'scope' }, 'issuers[0].toolsFromClaim is not available in this version'],
+    [{ toolsFromClaim: '' }, 'issuers[0].toolsFromClaim is "": must be the name of a claim'],
   ])('%j stops the start', (parts, ...expected) => {
     const problems = problemsOf(issuerOf(parts))
     expect(problems).toHaveLength(1)

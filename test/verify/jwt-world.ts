@@ -24,6 +24,7 @@ export const plain: JwtIssuer = {
   typ: null,
   subjectPrefix: '',
   customerFromClaim: null,
+  toolsFromClaim: null,
   requiredClaims: [],
   jwksMaxAgeMs: 24 * 3_600_000,
   allowAddresses: [],

@@ -128,6 +128,22 @@ describe('a JWT', () => {
     else expect(verdict).toMatchObject({ allowed: true, principal: { customer } })
   })
 
+  it.each<[string, unknown, readonly string[] | null]>([
+    ['a scope', 'openid forecast_* !delete_*', ['openid', 'forecast_*', '!delete_*']],
+    ['a list', ['forecast_*', 'forecast_*'], ['forecast_*']],
+    ['empty', '', []],
+    ['missing', undefined, []],
+    ['null', null, []],
+    ['no pattern', 'a**', null],
+    ['a list of others', ['a', 1], null],
+    ['an object', { a: 1 }, null],
+    ['too long a list', Array.from({ length: 101 }, (_, at) => `t${at}`), null],
+  ])('whose tools are %s: its grants, or refused, and never all of them', async (_name, scope, tools) => {
+    const verdict = await asking({ toolsFromClaim: 'scope' })(await sign(good.privateKey, clock, { scope }))
+    if (tools === null) expect(verdict).toMatchObject({ allowed: false, reason: 'invalid_jwt' })
+    else expect(verdict).toMatchObject({ allowed: true, grants: { tools } })
+  })
+
   it('of a second issuer is known by that one only, under its prefix', async () => {
     const second: JwtIssuer = { ...plain, issuer: 'https://second.example', subjectPrefix: 'second:' }
     const keys = new Map([

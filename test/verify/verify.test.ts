@@ -349,12 +349,15 @@ describe('a revocation', () => {
 
 describe('grants', () => {
   it.each<[string, Record<string, unknown>]>([
-    ['tools', { tools: ['read_*'] }],
+    ['no pattern', { tools: ['read_*', '**'] }],
+    ['no list', { tools: 'read_*' }],
+    ['no range', { addresses: ['10.0.0.0/33'] }],
     ['something newer', { anything: null }],
     ['__proto__', JSON.parse('{"__proto__":{}}') as Record<string, unknown>],
   ])('that this version cannot judge (%s) are refused, never read as unlimited', async (_name, grants) => {
     const { world, allowed } = setUp()
     const { token } = world.create({ grants })
-    expect(authorize(await allowed(token))).toBe('tool_not_granted')
+    const use = { clientAddress: '127.0.0.1', of: { routeTools: null, messages: [] } }
+    expect(authorize(await allowed(token), use, { denyToolsByDefault: false })).toBe('tool_not_granted')
   })
 })

@@ -1,4 +1,4 @@
-import type { CallRecord, EndRecord, Outcome } from '../domain/call.ts'
+import type { CallRecord, EndRecord, Outcome, Reply } from '../domain/call.ts'
 import type { Clock, TrailStore } from '../domain/ports.ts'
 import type { Reason } from '../domain/verdict.ts'
 import type { Added, PendingRow, RowFate } from './batches.ts'
@@ -18,7 +18,18 @@ export type TrailMode = 'strict' | 'spool'
 /** What is known of a call before it is sent on. Times are epoch milliseconds. */
 export type CallDraft = Omit<
   CallRecord,
-  'id' | 'writer' | 'boot' | 'sequence' | 'outcome' | 'reason' | 'status' | 'durationMs' | 'count' | 'lastAt'
+  | 'id'
+  | 'writer'
+  | 'boot'
+  | 'sequence'
+  | 'outcome'
+  | 'reason'
+  | 'status'
+  | 'durationMs'
+  | 'rpcCode'
+  | 'isToolError'
+  | 'count'
+  | 'lastAt'
 >
 
 /** How a call ended. */
@@ -28,6 +39,11 @@ export interface Finish {
   /** The HTTP status; null where none was given. */
   status: number | null
   durationMs: number
+  /**
+   * What the replies say, in the order of the drafts; null for those that could not be read. A call whose reply says
+   * that it failed has failed, whatever the status.
+   */
+  replies?: readonly (Reply | null)[]
 }
 
 /** Calls that are in the spool and may be sent on; several for a batch. */
@@ -156,12 +172,18 @@ export function openRecorder(options: RecorderOptions): Recorder {
 
   function begunOf(rows: readonly PendingRow[], mode: TrailMode): Begun {
     function write(known: Partial<Finish>): Promise<boolean> {
-      for (const { call } of rows) {
+      for (let at = 0; at < rows.length; at++) {
+        const call = rows[at]?.call ?? null
         if (call === null) continue
-        call.outcome = known.outcome ?? null
+        const reply = known.replies?.[at] ?? null
+        call.outcome = known.outcome === undefined ? null : outcomeOf(known.outcome, reply)
         call.reason = known.reason ?? null
         call.status = known.status ?? null
         call.durationMs = known.durationMs ?? null
+        if (reply !== null) {
+          call.rpcCode = reply.rpcCode
+          call.isToolError = reply.isToolError
+        }
         if (call.keyId !== null && call.outcome !== 'denied') batches.used(call.keyId, call.at)
       }
       if (batches.isAway()) amend(rows)
@@ -189,9 +211,21 @@ export function openRecorder(options: RecorderOptions): Recorder {
     return {
       finish: (finish) => write(finish),
       open: (status) => write({ status }),
-      end(finish) {
-        for (const { call } of rows)
-          if (call !== null) addEnd({ ...finish, callId: call.id, at: clock.now() })
+      end({ outcome, reason, status, durationMs, replies }) {
+        for (const [index, { call }] of rows.entries()) {
+          if (call === null) continue
+          const reply = replies?.[index] ?? null
+          addEnd({
+            callId: call.id,
+            at: clock.now(),
+            outcome: outcomeOf(outcome, reply),
+            reason,
+            status,
+            durationMs,
+            rpcCode: reply?.rpcCode ?? null,
+            isToolError: reply?.isToolError ?? null,
+          })
+        }
       },
     }
   }
@@ -225,4 +259,9 @@ export function openRecorder(options: RecorderOptions): Recorder {
 
 function isCommitted(fate: RowFate): boolean {
   return fate === 'committed'
+}
+
+function outcomeOf(outcome: Outcome, reply: Reply | null): Outcome {
+  if (outcome !== 'succeeded' || reply === null) return outcome
+  return reply.rpcCode !== null || reply.isToolError === true ? 'failed' : outcome
 }

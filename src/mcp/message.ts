@@ -7,7 +7,9 @@ import {
   type JsonCursor,
   type JsonRefusal,
 } from './strict-json.ts'
+import { traceIdOf } from './trace-context.ts'
 import { lookAlikeOf } from './look-alike.ts'
+import { readReference, readSubscriptions, type Mention } from './mentions.ts'
 
 /** One JSON-RPC message of a body, as far as authorising and auditing need it. */
 export interface McpMessage {
@@ -20,7 +22,16 @@ export interface McpMessage {
   tool: string | null
   /** What the method is aimed at: `params.name`, `params.uri` or `params.taskId`; null where nothing is. */
   target: string | null
+  /** What a `completion/complete` or a `subscriptions/listen` is about; missing where that can't be told. */
+  mentions?: readonly Mention[]
+  /** The trace id of its `_meta`; missing where it has none. */
+  traceId?: string
+  /** What the reader was given for it made of the exact text of `params.arguments`; missing where there is neither. */
+  argumentsHmac?: string
 }
+
+/** Makes a digest of the exact JSON text of a call's arguments. */
+export type ArgumentsHmac = (text: string) => string
 
 /** The revision that a message claims in its `_meta`; null value where the claim is not a string. */
 export interface RevisionClaim {
@@ -45,6 +56,8 @@ const targets: ReadonlyMap<string, TargetField> = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
   ['resources/read', 'uri'],
+  ['resources/subscribe', 'uri'],
+  ['resources/unsubscribe', 'uri'],
   ['tasks/get', 'taskId'],
   ['tasks/result', 'taskId'],
   ['tasks/update', 'taskId'],
@@ -52,7 +65,9 @@ const targets: ReadonlyMap<string, TargetField> = new Map([
 ] as const)
 
 const looksLikeMember = lookAlikeOf(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
-const looksLikeParameter = lookAlikeOf(['name', 'uri', 'taskId', 'arguments', '_meta'])
+const looksLikeParameter = lookAlikeOf([
+  ...['name', 'uri', 'taskId', 'arguments', '_meta', 'ref', 'notifications'],
+])
 const looksLikeClaim = lookAlikeOf([claimKey])
 const looksLikeMethod = lookAlikeOf([...targets.keys()])
 
@@ -69,12 +84,16 @@ interface Fields {
   name: string | null
   uri: string | null
   taskId: string | null
+  reference: readonly Mention[] | null
+  subscriptions: readonly Mention[] | null
   claim: RevisionClaim | null
+  traceId: string | null
+  argumentsHmac: string | null
   issue: JsonRefusal | null
 }
 
 /** Reads the message under the cursor. The cursor's own refusal comes first: then the answer means nothing. */
-export function readMessage(cursor: JsonCursor): ReadMessage {
+export function readMessage(cursor: JsonCursor, hmac: ArgumentsHmac | null = null): ReadMessage {
   const fields: Fields = {
     isVersioned: false,
     id: null,
@@ -87,10 +106,14 @@ export function readMessage(cursor: JsonCursor): ReadMessage {
     name: null,
     uri: null,
     taskId: null,
+    reference: null,
+    subscriptions: null,
     claim: null,
+    traceId: null,
+    argumentsHmac: null,
     issue: null,
   }
-  if (kindAt(cursor) === 'object') readObject(cursor, (key) => readMember(cursor, fields, key))
+  if (kindAt(cursor) === 'object') readObject(cursor, (key) => readMember(cursor, fields, key, hmac))
   else {
     skipValue(cursor)
     note(fields, 'body_malformed', 'not a JSON-RPC message')
@@ -98,7 +121,7 @@ export function readMessage(cursor: JsonCursor): ReadMessage {
   return judge(fields)
 }
 
-function readMember(cursor: JsonCursor, fields: Fields, key: string): void {
+function readMember(cursor: JsonCursor, fields: Fields, key: string, hmac: ArgumentsHmac | null): void {
   switch (key) {
     case 'jsonrpc':
       fields.isVersioned = readStringOr(cursor) === '2.0'
@@ -112,7 +135,7 @@ function readMember(cursor: JsonCursor, fields: Fields, key: string): void {
       fields.method = readStringOr(cursor)
       return
     case 'params':
-      return readParameters(cursor, fields)
+      return readParameters(cursor, fields, hmac)
     case 'result':
       fields.hasResult = true
       return skipValue(cursor)
@@ -128,7 +151,7 @@ function readMember(cursor: JsonCursor, fields: Fields, key: string): void {
   }
 }
 
-function readParameters(cursor: JsonCursor, fields: Fields): void {
+function readParameters(cursor: JsonCursor, fields: Fields, hmac: ArgumentsHmac | null): void {
   if (kindAt(cursor) !== 'object') {
     // Some clients write `null` for none.
     if (readRaw(cursor) !== 'null') note(fields, 'body_malformed', 'params is not an object')
@@ -143,8 +166,18 @@ function readParameters(cursor: JsonCursor, fields: Fields): void {
         return
       case '_meta':
         return readMeta(cursor, fields)
+      case 'ref':
+        fields.reference = readReference(cursor, () => note(fields, 'body_ambiguous', 'look-alike key'))
+        return
+      case 'notifications':
+        fields.subscriptions = readSubscriptions(cursor, () =>
+          note(fields, 'body_ambiguous', 'look-alike key'),
+        )
+        return
       case 'arguments':
-        return skipValue(cursor)
+        if (hmac === null) return skipValue(cursor)
+        fields.argumentsHmac = hmac(readRaw(cursor))
+        return
       default:
         if (looksLikeParameter(key)) note(fields, 'body_ambiguous', 'look-alike key')
         return skipValue(cursor)
@@ -157,6 +190,10 @@ function readMeta(cursor: JsonCursor, fields: Fields): void {
   readObject(cursor, (key) => {
     if (key === claimKey) {
       fields.claim = { value: readStringOr(cursor) }
+      return
+    }
+    if (key === 'traceparent') {
+      fields.traceId = traceIdOf(readStringOr(cursor))
       return
     }
     if (looksLikeClaim(key)) note(fields, 'body_ambiguous', 'look-alike key')
@@ -195,7 +232,7 @@ function judge(fields: Fields): ReadMessage {
   else if (fields.hasMethod) judgeCall(fields, target, targetField)
   else if (!fields.hasResult && !fields.hasError) note(fields, 'body_malformed', 'not a JSON-RPC message')
   else if (fields.hasResult && fields.id === null) note(fields, 'body_malformed', 'response without an id')
-  return {
+  const message: ReadMessage = {
     kind: fields.hasMethod ? (fields.hasId ? 'request' : 'notification') : 'response',
     id: fields.isIdSafe ? fields.id : null,
     method,
@@ -204,6 +241,12 @@ function judge(fields: Fields): ReadMessage {
     claim: fields.claim,
     issue: fields.issue,
   }
+  // Not spread: that costs each message, and few have any of these.
+  const mentions = mentionsOf(fields)
+  if (mentions !== null) message.mentions = mentions
+  if (fields.traceId !== null) message.traceId = fields.traceId
+  if (fields.argumentsHmac !== null) message.argumentsHmac = fields.argumentsHmac
+  return message
 }
 
 function judgeCall(fields: Fields, target: string | null, targetField: TargetField | undefined): void {
@@ -220,6 +263,11 @@ function judgeCall(fields: Fields, target: string | null, targetField: TargetFie
   if (targetField === 'name' && target.length > nameLimit) note(fields, 'body_malformed', 'name too long')
   // Some readers stop at a NUL, and Postgres stores none.
   if (hasControl(target)) note(fields, 'body_ambiguous', 'control character in the target')
+}
+
+function mentionsOf({ method, reference, subscriptions }: Fields): readonly Mention[] | null {
+  if (method === 'subscriptions/listen') return subscriptions
+  return method === 'completion/complete' ? reference : null
 }
 
 function looseTarget(fields: Fields): string | null {

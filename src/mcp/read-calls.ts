@@ -7,11 +7,11 @@ import {
   trimmed,
   type McpHeaders,
 } from './header-agreement.ts'
-import { readMessage, type McpMessage, type ReadMessage } from './message.ts'
+import { readMessage, type ArgumentsHmac, type McpMessage, type ReadMessage } from './message.ts'
 import { closeJson, kindAt, openJson, readArray, refuse, type JsonCursor } from './strict-json.ts'
 
 export type { McpHeaders } from './header-agreement.ts'
-export type { McpMessage } from './message.ts'
+export type { ArgumentsHmac, McpMessage } from './message.ts'
 
 /** What a body holds, once it is certain that every backend reads the same in it. */
 export interface McpBody {
@@ -46,13 +46,18 @@ export const batchLimit = 100
 
 /**
  * Reads the calls in a body of a request to an MCP route, or says why it is refused. The body alone decides
- * which calls there are; headers can only cause a refusal. The caller has kept the limit on its size.
+ * which calls there are; headers can only cause a refusal. The caller has kept the limit on its size. With `hmac`,
+ * each message has that of its arguments.
  */
-export function readCalls(bytes: Uint8Array, headers: McpHeaders): ReadResult {
+export function readCalls(
+  bytes: Uint8Array,
+  headers: McpHeaders,
+  hmac: ArgumentsHmac | null = null,
+): ReadResult {
   const mediaRefusal = refuseMediaType(headers)
   if (mediaRefusal !== null) return refused(mediaRefusal, null, 'headers')
   const cursor = openJson(bytes)
-  return kindAt(cursor) === 'array' ? readBatch(cursor, headers) : readSingle(cursor, headers)
+  return kindAt(cursor) === 'array' ? readBatch(cursor, headers, hmac) : readSingle(cursor, headers, hmac)
 }
 
 /** Why a body of this media type or encoding is not read at all (415); judged before a byte of it is read. */
@@ -63,8 +68,8 @@ export function refuseMediaType(headers: McpHeaders): Reason | null {
   return contentType !== null && isJsonInUtf8(contentType) ? null : 'media_type_refused'
 }
 
-function readSingle(cursor: JsonCursor, headers: McpHeaders): ReadResult {
-  const message = readMessage(cursor)
+function readSingle(cursor: JsonCursor, headers: McpHeaders, hmac: ArgumentsHmac | null): ReadResult {
+  const message = readMessage(cursor, hmac)
   const broken = closeJson(cursor)
   if (broken !== null) return refused(broken.reason, null, broken.detail)
   const id = message.kind === 'request' ? message.id : null
@@ -78,11 +83,11 @@ function readSingle(cursor: JsonCursor, headers: McpHeaders): ReadResult {
   return { ok: true, body: { messages: [bare(message)], isBatch: false, isModern, revision } }
 }
 
-function readBatch(cursor: JsonCursor, headers: McpHeaders): ReadResult {
+function readBatch(cursor: JsonCursor, headers: McpHeaders, hmac: ArgumentsHmac | null): ReadResult {
   const messages: ReadMessage[] = []
   readArray(cursor, () => {
     if (messages.length === batchLimit) return refuse(cursor, 'batch_refused', 'too many elements')
-    messages.push(readMessage(cursor))
+    messages.push(readMessage(cursor, hmac))
   })
   const broken = closeJson(cursor)
   if (broken !== null) return refused(broken.reason, null, broken.detail)
@@ -95,8 +100,12 @@ function readBatch(cursor: JsonCursor, headers: McpHeaders): ReadResult {
   return { ok: true, body: { messages: messages.map(bare), isBatch: true, isModern: false, revision } }
 }
 
-function bare({ kind, id, method, tool, target }: ReadMessage): McpMessage {
-  return { kind, id, method, tool, target }
+function bare({ kind, id, method, tool, target, mentions, traceId, argumentsHmac }: ReadMessage): McpMessage {
+  const message: McpMessage = { kind, id, method, tool, target }
+  if (mentions !== undefined) message.mentions = mentions
+  if (traceId !== undefined) message.traceId = traceId
+  if (argumentsHmac !== undefined) message.argumentsHmac = argumentsHmac
+  return message
 }
 
 function refused(reason: Reason, id: string | null, detail: string): ReadResult {

@@ -5,13 +5,16 @@ import type { Reason } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
 import { BodyRefused } from './body.ts'
 import type { Forwarding } from './forward.ts'
-import { isEventStream, withLength } from './response-head.ts'
+import type { McpAnswer } from './mcp-answer.ts'
+import { headerAt, isEventStream, withLength } from './response-head.ts'
 import type { Connection, ResponseSink } from './upstream/connection.ts'
 import { UpstreamFailure } from './upstream/failure.ts'
 
 /** A plain answer up to this many bytes is read whole, so that its call's row is complete. */
 const wholeBytes = 64 * 1024
-/** An answer of unsaid length that isn't whole by then is passed on as a stream, in milliseconds. */
+/** Up to this many bytes it leaves in one piece with its head. */
+const onePieceBytes = 16 * 1024
+/** An answer of unsaid length, but MCP's JSON, that isn't whole by then is passed on as a stream, in milliseconds. */
 const wholeWaitMs = 100
 /** A plain answer that stands still this long is given up, in milliseconds. MCP streams may be idle. */
 const idleTimeoutMs = 300_000
@@ -41,13 +44,19 @@ export class Exchange implements ResponseSink {
   private connection: Connection | null = null
   private status: number | null = null
   private headers: string[] = []
-  private isLengthSaid = false
+  /** Whether all of it is waited for, though it take its time. */
+  private isAwaited = false
+  private wholeLimitBytes = wholeBytes
   private held: Buffer[] = []
   private heldBytes = 0
   private isUpstreamDone = false
   private ending: Ending | null = null
   /** Runs once a client has left a call that goes on without it. */
   private leaving: NodeJS.Timeout | null = null
+  /** Ends the watch over the key of an open stream. */
+  private unwatch: (() => void) | null = null
+  /** What the client is told before a stream that we end ourselves. */
+  private lastWords: Buffer | null = null
 
   constructor(forwarding: Forwarding) {
     this.forwarding = forwarding
@@ -64,25 +73,32 @@ export class Exchange implements ResponseSink {
   onHead(status: number, headers: string[], lengthBytes: number | null): boolean {
     this.status = status
     this.headers = this.forwarding.responseHeaders(headers)
-    if (isEventStream(this.headers) || ((lengthBytes ?? 0) > wholeBytes && !this.isBodiless())) {
+    const { mcp, warning } = this.forwarding
+    if (warning !== null) this.warn(warning)
+    if (mcp !== null && !mcp.head(status, this.headers)) {
+      this.refuseAnswer()
+      return false
+    }
+    this.wholeLimitBytes = mcp?.wholeLimitBytes ?? wholeBytes
+    if (isEventStream(this.headers) || ((lengthBytes ?? 0) > this.wholeLimitBytes && !this.isBodiless())) {
       this.run(this.openStream())
       return false
     }
     this.phase = 'whole'
-    this.isLengthSaid = lengthBytes !== null
-    this.setDeadline(this.isLengthSaid ? this.forwarding.timeoutMs : wholeWaitMs)
+    this.isAwaited = lengthBytes !== null || this.mustBeWhole() || mcp?.isJson === true
+    this.setDeadline(this.isAwaited ? this.forwarding.timeoutMs : wholeWaitMs)
     return true
   }
 
   onData(chunk: Buffer): boolean {
     if (this.phase === 'stream') {
-      const hasRoom = this.response.destroyed || this.response.write(chunk)
+      const hasRoom = this.passOn(chunk)
       this.watchStream(hasRoom)
       return hasRoom
     }
     this.held.push(chunk)
     this.heldBytes += chunk.length
-    if (this.phase === 'whole' && this.heldBytes <= wholeBytes) return true
+    if (this.phase === 'whole' && this.heldBytes <= this.wholeLimitBytes) return true
     if (this.phase === 'whole') this.run(this.openStream())
     return false
   }
@@ -94,7 +110,7 @@ export class Exchange implements ResponseSink {
   }
 
   onDue(): void {
-    if (this.phase === 'whole' && !this.isLengthSaid) this.run(this.openStream())
+    if (this.phase === 'whole' && !this.isAwaited) this.run(this.openStream())
     else this.endUpstream(tooSlow, 'slow')
   }
 
@@ -125,6 +141,10 @@ export class Exchange implements ResponseSink {
   }
 
   private sendWhole(): void {
+    if (this.forwarding.mcp !== null && !this.readWhole(this.forwarding.mcp)) {
+      this.run(this.failWhole({ outcome: 'failed', reason: 'upstream_invalid' }))
+      return
+    }
     const end = this.finish({ outcome: outcomeOf(this.status), reason: null })
     const safe = this.begun === null ? Promise.resolve(true) : this.begun.finish(end)
     this.run(
@@ -137,16 +157,75 @@ export class Exchange implements ResponseSink {
     )
   }
 
+  /** Reads what is held, which may then be other bytes; false where the answer is invalid. */
+  private readWhole(mcp: McpAnswer): boolean {
+    const [first] = this.held
+    const body = this.held.length === 1 && first !== undefined ? first : Buffer.concat(this.held)
+    const read = mcp.whole(body)
+    if (read === null) return false
+    this.held = [read]
+    this.heldBytes = read.length
+    return true
+  }
+
+  /** Sends part of a stream on; false where the client has no room for more at present, or gets no more. */
+  private passOn(chunk: Buffer): boolean {
+    const { response } = this
+    const { mcp } = this.forwarding
+    if (mcp === null || !mcp.isStream) return response.destroyed || response.write(chunk)
+    // Read though nobody may listen any more: the trail wants to know how the call ended.
+    const passed = mcp.push(chunk)
+    const hasRoom = response.destroyed || passed.length === 0 || response.write(passed)
+    if (mcp.isBroken) this.endStreamFor('failed', 'upstream_invalid')
+    return hasRoom && !mcp.isBroken
+  }
+
+  /** Ends an open stream ourselves, with a last word to the client. */
+  private endStreamFor(outcome: Outcome, reason: Reason): void {
+    if (this.phase !== 'stream' || this.ending !== null) return
+    this.lastWords = this.forwarding.mcp?.lastWords(reason) ?? null
+    this.endUpstream({ outcome, reason }, reason)
+    if (this.isUpstreamDone) this.endStream()
+  }
+
+  /** A backend that announces its own end knows better. */
+  private warn(warning: readonly string[]): void {
+    for (let at = 0; at + 1 < warning.length; at += 2) {
+      const name = warning[at] ?? ''
+      if (headerAt(this.headers, name) === -1) this.headers.push(name, warning[at + 1] ?? '')
+    }
+  }
+
   private sendHeld(): void {
     const { response, held } = this
     if (!response.destroyed) {
       this.writeHead(this.isBodiless() ? this.headers : withLength(this.headers, this.heldBytes))
-      response.end(held.length === 1 ? held[0] : Buffer.concat(held))
+      const body = held.length === 1 ? held[0] : Buffer.concat(held)
+      // As text it goes in one piece with its head: 3 % of a call. The bytes stay what they are.
+      if (body !== undefined && body.length <= onePieceBytes) response.end(body.toString('latin1'), 'latin1')
+      else response.end(body)
     }
     this.over(null)
   }
 
+  /** Whether it must not go on before all of it is here. */
+  private mustBeWhole(): boolean {
+    return this.wholeLimitBytes !== wholeBytes
+  }
+
+  /** The answer is not what MCP asks for. What still comes of it is nobody's. */
+  private refuseAnswer(): void {
+    this.phase = 'opening'
+    this.isUpstreamDone = true
+    this.connection?.abort(this, new Error('invalid answer'))
+    this.run(this.failWhole({ outcome: 'failed', reason: 'upstream_invalid' }))
+  }
+
   private async openStream(): Promise<void> {
+    if (this.mustBeWhole()) {
+      this.refuseAnswer()
+      return
+    }
     this.phase = 'opening'
     this.setDeadline(null)
     const isSafe = this.begun === null || (await this.begun.open(this.status ?? 0))
@@ -166,20 +245,27 @@ export class Exchange implements ResponseSink {
     if (!response.destroyed) {
       this.writeHead(this.headers)
       response.flushHeaders()
-      for (const chunk of this.held) response.write(chunk)
       response.on('drain', () => this.resumeUpstream())
     }
+    const { held } = this
     this.held = []
+    for (const chunk of held) if (this.ending === null) this.passOn(chunk)
     if (this.isUpstreamDone) this.endStream()
-    else this.resumeUpstream()
+    else {
+      // Its key may have ended while the answer was on its way: the watch tells at once.
+      this.unwatch = this.forwarding.watch?.((reason) => this.endStreamFor('aborted', reason)) ?? null
+      this.resumeUpstream()
+    }
   }
 
   private endStream(): void {
+    if (this.phase === 'over') return
     const { response } = this
     const of = this.ending ?? { outcome: outcomeOf(this.status), reason: null }
     const end = this.finish(of)
     this.begun?.end(of.reason === 'executed_unrecorded' ? { ...end, status: 500 } : end)
-    if (this.ending === null) response.end()
+    if (this.ending === null) response.end(this.forwarding.mcp?.rest())
+    else if (this.lastWords !== null && !response.destroyed) response.end(this.lastWords)
     else if (response.headersSent && !response.writableEnded) response.destroy()
     this.over(of.reason)
   }
@@ -203,6 +289,7 @@ export class Exchange implements ResponseSink {
     if (this.phase === 'over') return
     this.phase = 'over'
     if (this.leaving !== null) clearTimeout(this.leaving)
+    this.unwatch?.()
     this.forwarding.onOver(reason)
   }
 
@@ -222,7 +309,9 @@ export class Exchange implements ResponseSink {
   }
 
   private finish({ outcome, reason }: Ending): Finish {
-    return { outcome, reason, status: this.status, durationMs: this.forwarding.durationMs() }
+    const finish = { outcome, reason, status: this.status, durationMs: this.forwarding.durationMs() }
+    const replies = this.forwarding.mcp?.replies
+    return replies === undefined ? finish : { ...finish, replies }
   }
 
   private resumeUpstream(): void {

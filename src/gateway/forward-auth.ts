@@ -4,9 +4,10 @@ import type { ForwardAuthProxy, Route } from '../config.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
-import type { McpBody } from '../mcp/read-calls.ts'
+import type { ArgumentsHmac, McpBody } from '../mcp/read-calls.ts'
+import type { ToolPolicy } from '../verify/authorize.ts'
 import type { Verify } from '../verify/verify.ts'
-import { createAdmission } from '../front/admission.ts'
+import { createAdmission, useOf } from '../front/admission.ts'
 import { sendRefusal } from '../front/answer.ts'
 import { type Caller, callerOf, nobody } from '../front/caller.ts'
 import type { Drafts } from '../front/drafts.ts'
@@ -26,10 +27,12 @@ export interface ForwardAuthOptions {
   routes: RouteTable<Route>
   verify: Verify
   recorder: Recorder
+  policy: ToolPolicy
   draftsOf: Drafts
   /** The identity headers as a flat list, all of them, empty where there is nobody to name. */
   identityHeaders: (allowed: Allowed | null, route: Route) => string[]
   bodyTimeoutMs: number
+  argumentsHmac: ArgumentsHmac | null
   onAnswered: (outcome: 'forwarded' | 'denied', reason: Reason | null, durationMs: number) => void
   log: { error(fields: object, message: string): void; warn(fields: object, message: string): void }
 }
@@ -54,7 +57,7 @@ export function createForwardAuth(
   options: ForwardAuthOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { clock, routes, verify, recorder, draftsOf } = options
-  const admit = createAdmission({ recorder, log: options.log })
+  const admit = createAdmission({ recorder, policy: options.policy, log: options.log })
 
   return async (request, response) => {
     const stated = originalOf(request, options.proxy)
@@ -119,13 +122,23 @@ export function createForwardAuth(
       const isBodiless = request.method === 'GET' || request.method === 'HEAD'
       // It announces the body and keeps it: waiting for it would end in a time-out.
       if (isBodiless) return refuse(asked, 'header_invalid')
-      const body = await readRouteBody(request, response, front, route, options.bodyTimeoutMs)
+      const body = await readRouteBody(
+        request,
+        response,
+        front,
+        route,
+        options.bodyTimeoutMs,
+        options.argumentsHmac,
+      )
       if (body.kind === 'gone') return
       if (body.kind === 'refused') return refuse(asked, body.reason)
       asked.calls = body.calls
     }
 
-    const { begun, refusal } = await admit(verdict, () => rowsOf(asked), route.trailMode)
+    // A call that was sent on without its body could be one of any tool (T31).
+    const isUnseen = asked.calls === null && !['GET', 'HEAD', 'DELETE'].includes(arrival.httpMethod)
+    const use = useOf(route, arrival, isUnseen ? 'unseen' : asked.calls)
+    const { begun, refusal } = await admit(verdict, use, () => rowsOf(asked), route.trailMode)
     if (begun === null) return refuse(asked, refusal)
     const durationMs = elapsedMs(arrival)
     if (refusal !== null) {

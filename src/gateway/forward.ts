@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Begun } from '../audit/recorder.ts'
 import type { Reason } from '../domain/verdict.ts'
 import { Exchange } from './exchange.ts'
+import type { McpAnswer } from './mcp-answer.ts'
 import type { Connections } from './upstream/connections.ts'
 import { createConnections } from './upstream/connections.ts'
 
@@ -20,6 +21,12 @@ export interface Forwarding {
   /** Bytes of a body that is a stream; null where its length isn't known. */
   streamBytes: number | null
   isMcp: boolean
+  /** Reads the answer of an MCP route; null on others. */
+  mcp: McpAnswer | null
+  /** Response headers (name, value, …) that tell of the key's end; null where there is nothing to tell. */
+  warning: readonly string[] | null
+  /** Watches over the key of an open stream; answers what ends the watch. Null where nobody is named. */
+  watch: ((end: (reason: Reason) => void) => () => void) | null
   /** Whether the client's leaving is a cancel, which ends the call upstream, too. */
   cancelsOnClose: boolean
   timeoutMs: number

@@ -7,6 +7,7 @@ import type { ClientAddress } from '../front/client-address.ts'
 import type { Head } from '../front/head.ts'
 import { readHead } from '../front/head.ts'
 import { readTarget } from '../front/target.ts'
+import { traceIdOf } from '../mcp/trace-context.ts'
 
 /** Here the socket's peer says where a request comes from, at least. */
 export interface Arrival extends AnyArrival {
@@ -63,6 +64,7 @@ export function createReadFront(options: {
         reading.ok ? reading.head.get('x-forwarded-for') : null,
       ),
       userAgent: reading.ok ? reading.head.get('user-agent') : null,
+      traceId: reading.ok ? traceIdOf(reading.head.get('traceparent')) : null,
     }
     if (!target.ok) return { ok: false, arrival, reason: 'url_ambiguous', path: null }
     const { path, query } = target

@@ -5,14 +5,24 @@ import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason, Verdict } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
 import type { IdentityHeaders } from '../identity/headers.ts'
-import { idToAnswer, type McpBody } from '../mcp/read-calls.ts'
+import { idToAnswer, type ArgumentsHmac, type McpBody } from '../mcp/read-calls.ts'
 import type { Verify } from '../verify/verify.ts'
-import { sendRefusal, statusFor } from '../front/answer.ts'
-import { createAdmission } from '../front/admission.ts'
+import type { ToolPolicy } from '../verify/authorize.ts'
+import type { AnswerStyle } from '../front/answer.ts'
+import { refusalAnswer, sendRefusal, statusFor } from '../front/answer.ts'
+import { createAdmission, useOf } from '../front/admission.ts'
 import { type Caller, callerOf, nobody } from '../front/caller.ts'
 import type { Drafts } from '../front/drafts.ts'
+import { listRulesFor } from '../front/list-rules.ts'
+import { neededScope } from '../front/needed-scope.ts'
+import type { BrowserGuard } from './browser-guard.ts'
 import type { Forwarder } from './forward.ts'
 import type { Arrival, Front, FrontReading, UnreadableHead } from './front.ts'
+import { keyWarning } from './key-warning.ts'
+import { McpAnswer } from './mcp-answer.ts'
+import type { McpNames, OpenedNames } from './mcp-names.ts'
+import { noNames, settleHead, targetOf } from './mcp-names.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
 import type { ForwardedBody } from './route-body.ts'
 import { readRouteBody } from './route-body.ts'
@@ -27,13 +37,20 @@ export interface GatewayOptions {
   routes: RouteTable<Route>
   verify: Verify
   recorder: Recorder
+  policy: ToolPolicy
   headOf: UpstreamHead
   /** The head of an answer, as it may go to the client. */
   responseHeaders: IdentityHeaders['responseHeaders']
   forwarder: Forwarder
+  /** Judges host and origin of requests to MCP routes. */
+  guard: BrowserGuard
+  names: McpNames
+  openStreams: Pick<OpenStreams, 'add'>
   resourceMetadata: ResourceMetadata
   rotateItself: ReturnType<typeof createSelfRotation>
   bodyTimeoutMs: number
+  /** Makes what the trail keeps of arguments; null where it keeps nothing. */
+  argumentsHmac: ArgumentsHmac | null
   draftsOf: Drafts
   onAnswered: (outcome: 'forwarded' | 'denied', reason: Reason | null, durationMs: number) => void
   log: { error(fields: object, message: string): void }
@@ -54,6 +71,7 @@ interface Exchange {
   caller: Caller
   calls: McpBody | null
   rpcId: string | null
+  names: OpenedNames
   onOver: () => void
 }
 
@@ -66,8 +84,8 @@ const oauthMetadata = /\/\.well-known\/(?:oauth-|openid-configuration)/
 export function createGateway(
   options: GatewayOptions,
 ): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
-  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf } = options
-  const admit = createAdmission({ recorder, log: options.log })
+  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard } = options
+  const admit = createAdmission({ recorder, policy: options.policy, log: options.log })
 
   return (request, response, onOver) => {
     // 1. The head, in one reading only.
@@ -84,6 +102,7 @@ export function createGateway(
       caller: nobody,
       calls: null,
       rpcId: null,
+      names: noNames,
       onOver,
     }
     try {
@@ -121,6 +140,9 @@ export function createGateway(
     // A client that finds traces of OAuth beside a key's route may drop the key that it was given.
     if (!route.public && oauthMetadata.test(front.path)) return refuse(exchange, 'no_route')
     exchange.isMcp = route.mcp
+    // Pages in browsers that nobody allowed are kept out before anything else is looked at.
+    const unwelcome = route.mcp ? guard(front.head, exchange.request.socket.remoteAddress ?? '') : null
+    if (unwelcome !== null) return refuse(exchange, unwelcome)
 
     // 3. Who it is, from the head alone: a stranger's body is never read.
     exchange.resourceMetadata = resourceMetadata.urlFor(front, route)
@@ -144,7 +166,14 @@ export function createGateway(
     exchange.allowed = verdict
 
     // 4. The body, and on MCP routes the calls in it.
-    const body = await readRouteBody(exchange.request, exchange.response, front, route, options.bodyTimeoutMs)
+    const body = await readRouteBody(
+      exchange.request,
+      exchange.response,
+      front,
+      route,
+      options.bodyTimeoutMs,
+      options.argumentsHmac,
+    )
     if (body.kind === 'gone') return exchange.onOver()
     if (body.kind === 'refused') {
       exchange.rpcId = body.rpcId
@@ -152,9 +181,19 @@ export function createGateway(
     }
     exchange.calls = body.calls
     exchange.rpcId = idToAnswer(body.calls)
+    if (route.mcp) {
+      const names = options.names.open(front, { route, allowed: verdict }, body.calls?.isModern === true)
+      if (names === null) return refuse(exchange, 'session_unknown')
+      exchange.names = names
+    }
 
     // 5 and 6. May it, can it be recorded, and does its key still hold?
-    const { begun, refusal } = await admit(verdict, () => rowsOf(exchange), route.trailMode)
+    const { begun, refusal } = await admit(
+      verdict,
+      useOf(route, exchange.arrival, body.calls),
+      () => rowsOf(exchange),
+      route.trailMode,
+    )
     if (begun === null) return refuse(exchange, refusal)
     if (refusal !== null) return refuseBegun(exchange, begun, refusal)
 
@@ -171,7 +210,14 @@ export function createGateway(
     verdict: Verdict,
   ): Promise<void> {
     if (!verdict.allowed && verdict.reason === 'credential_in_query') return refuse(exchange, verdict.reason)
-    const body = await readRouteBody(exchange.request, exchange.response, front, route, options.bodyTimeoutMs)
+    const body = await readRouteBody(
+      exchange.request,
+      exchange.response,
+      front,
+      route,
+      options.bodyTimeoutMs,
+      options.argumentsHmac,
+    )
     if (body.kind === 'gone') return exchange.onOver()
     if (body.kind === 'refused') return refuse(exchange, body.reason)
     forward(exchange, front, route, upstream, body.body, null)
@@ -185,19 +231,50 @@ export function createGateway(
     body: ForwardedBody,
     begun: Begun | null,
   ): void {
-    const { request, response, arrival } = exchange
+    const { request, response, arrival, allowed, names } = exchange
     const { origin } = upstream
-    const path = (upstream.path ?? front.path) + (front.query === '' ? '' : `?${front.query}`)
+    const path = targetOf(front, upstream, names)
+    const headers = headOf({
+      request,
+      front,
+      route,
+      upstream: names.endpoint === null ? upstream : { origin, path: pathOf(names.endpoint) },
+      allowed,
+      body,
+    })
+    const warning = allowed === null ? null : keyWarning(allowed, arrival.at)
+    let mcp: McpAnswer | null = null
+    if (route.mcp && allowed !== null) {
+      settleHead(headers, names.sessionId)
+      mcp = new McpAnswer({
+        calls: exchange.calls,
+        httpMethod: arrival.httpMethod,
+        path: front.path,
+        origin,
+        target: path,
+        owner: { route, allowed },
+        names: options.names,
+        rules: listRulesFor(allowed, route, options.policy, {
+          httpMethod: arrival.httpMethod,
+          calls: exchange.calls,
+        }),
+        warning: warning?.meta ?? null,
+        errorText: (reason) => refusalAnswer(reason, styleOf(exchange, reason)).body,
+      })
+    }
     const isLegacyCall = route.mcp && arrival.httpMethod === 'POST' && exchange.calls?.isModern === false
     forwarder.forward({
       response,
       origin,
       path,
       method: arrival.httpMethod,
-      headers: headOf({ request, front, route, upstream, allowed: exchange.allowed, body }),
+      headers,
       body: typeof body === 'function' ? body() : body,
       streamBytes: front.head.contentLength,
       isMcp: route.mcp,
+      mcp,
+      warning: warning?.headers ?? null,
+      watch: allowed === null ? null : (end) => options.openStreams.add(allowed, end),
       // Before 2026-07-28 a lost connection is no cancel.
       cancelsOnClose: !isLegacyCall,
       timeoutMs: route.timeoutMs,
@@ -214,10 +291,7 @@ export function createGateway(
 
   /** Refuses before dispatch: an answer and a denial in the trail for each call. */
   function refuse(exchange: Exchange, reason: Reason): void {
-    const status = statusFor(reason, {
-      isMcp: exchange.isMcp,
-      credentialKind: exchange.allowed?.credentialKind ?? null,
-    })
+    const { status } = styleOf(exchange, reason)
     const durationMs = elapsedMs(exchange.arrival)
     for (const draft of rowsOf(exchange)) recorder.deny(draft, { reason, status, durationMs })
     answer(exchange, reason)
@@ -238,18 +312,26 @@ export function createGateway(
   }
 
   function answer(exchange: Exchange, reason: Reason): void {
-    const { request, response, isMcp, arrival, rpcId, resourceMetadata, issuer } = exchange
-    // A body that is still on its way is not waited for: the connection goes with it.
-    const close = !request.complete
-    sendRefusal(response, reason, {
+    sendRefusal(exchange.response, reason, styleOf(exchange, reason))
+  }
+
+  function styleOf(exchange: Exchange, reason: Reason): AnswerStyle & { status: number } {
+    const { request, isMcp, arrival, rpcId, allowed, calls, names, resourceMetadata, issuer } = exchange
+    const credentialKind = allowed?.credentialKind ?? null
+    return {
       isMcp,
       requestId: arrival.requestId,
       rpcId,
-      credentialKind: exchange.allowed?.credentialKind ?? null,
+      credentialKind,
+      scope: credentialKind === 'jwt' ? neededScope(calls) : null,
       resourceMetadata,
       issuer,
-      close,
-    })
+      // A body that is still on its way is not waited for: the connection goes with it.
+      close: !request.complete,
+      // A client of 2024-11-05 looks for replies on its stream: of the answer to a post it reads the status alone.
+      status:
+        names.endpoint === null ? statusFor(reason, { isMcp, credentialKind }) : refusalFor(reason).status,
+    }
   }
 
   function rowsOf({ arrival, caller, calls }: Exchange): CallDraft[] {
@@ -259,4 +341,8 @@ export function createGateway(
   function elapsedMs(arrival: Arrival): number {
     return Math.round((clock.monotonic() - arrival.startedMs) * 1000) / 1000
   }
+}
+
+function pathOf(target: string): string {
+  return target.split('?', 1)[0] ?? target
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Route } from '../config.ts'
 import type { Reason } from '../domain/verdict.ts'
-import type { McpBody, McpHeaders } from '../mcp/read-calls.ts'
+import type { ArgumentsHmac, McpBody, McpHeaders } from '../mcp/read-calls.ts'
 import { readCalls, refuseMediaType } from '../mcp/read-calls.ts'
 import { readBody, streamBody } from './body.ts'
 import type { Front } from './front.ts'
@@ -23,6 +23,7 @@ export function readRouteBody(
   front: Front,
   route: Route,
   timeoutMs: number,
+  hmac: ArgumentsHmac | null,
 ): RouteBody | Promise<RouteBody> {
   const { head, arrival } = front
   const limits = { limitBytes: route.bodyLimitBytes, timeoutMs }
@@ -31,7 +32,7 @@ export function readRouteBody(
     if ((head.contentLength ?? 0) > route.bodyLimitBytes) return refused('body_too_large')
     // Its hash is in the assertion, which stands in the head.
     if (hasBody && route.assertion === 'request')
-      return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, null))
+      return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, null, null))
     // Opened at the dispatch and not before: until then the request may still be refused.
     return read(hasBody ? () => streamBody(request, response, head, limits) : null, null)
   }
@@ -47,15 +48,19 @@ export function readRouteBody(
   }
   const mediaRefusal = refuseMediaType(headers)
   if (mediaRefusal !== null) return refused(mediaRefusal)
-  return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, headers))
+  return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, headers, hmac))
 }
 
 /** A body that was read, or wasn't; on MCP routes with the calls in it. */
-function wholeBody(bytes: Buffer | Reason | 'gone', mcp: McpHeaders | null): RouteBody {
+function wholeBody(
+  bytes: Buffer | Reason | 'gone',
+  mcp: McpHeaders | null,
+  hmac: ArgumentsHmac | null,
+): RouteBody {
   if (bytes === 'gone') return { kind: 'gone' }
   if (typeof bytes === 'string') return refused(bytes)
   if (mcp === null) return read(bytes, null)
-  const result = readCalls(bytes, mcp)
+  const result = readCalls(bytes, mcp, hmac)
   return result.ok ? read(bytes, result.body) : refused(result.reason, result.id)
 }
 

@@ -1,20 +1,26 @@
 import type { Recorder } from '../audit/recorder.ts'
 import { newId } from '../domain/id.ts'
 import { refusalFor } from '../domain/verdict.ts'
-import { createIdentityHeaders } from '../identity/headers.ts'
+import { adminBasePath } from '../admin/api.ts'
 import type { Postern } from '../postern.ts'
+import { pageOrigin, type StandalonePage } from '../postern/page.ts'
 import { createClientAddress, createIsTrustedPeer } from '../front/client-address.ts'
 import { nobody } from '../front/caller.ts'
 import { createDrafts } from '../front/drafts.ts'
+import { createSessionSeal } from '../mcp/sessions.ts'
+import { createBrowserGuard } from './browser-guard.ts'
 import { createForwardAuth } from './forward-auth.ts'
 import { createForwarder } from './forward.ts'
 import { createReadFront } from './front.ts'
 import { createGateway } from './gateway.ts'
 import { createJwksAnswer } from './jwks.ts'
+import { createMcpNames } from './mcp-names.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
+import { createOpenStreams } from './open-streams.ts'
 import { createOperationsServer } from './operations.ts'
 import { createResourceMetadata } from './resource-metadata.ts'
+import { createRouteIdentities } from './route-identities.ts'
 import { createRouteTable } from '../front/routes.ts'
 import { createSelfRotation } from './self-rotation.ts'
 import { createFrontServer } from './server.ts'
@@ -24,6 +30,7 @@ export interface Gateway {
   /** Origins, without a trailing slash. */
   url: string
   adminUrl: string
+  page: StandalonePage
   /** Lets calls under way finish for up to `graceMs`. The recorder is closed after it, by its owner. */
   close(graceMs: number): Promise<void>
 }
@@ -35,23 +42,29 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
   const isTrustedPeer = createIsTrustedPeer(config.trustedProxies)
   const readFront = createReadFront({ clock, clientAddress, isTrustedPeer })
   const routes = createRouteTable(config.routes)
-  const identity = createIdentityHeaders({ serviceUserHeader: config.headers.serviceUser })
+  const identityOf = createRouteIdentities(config)
   const forwarder = createForwarder()
+  const openStreams = createOpenStreams({ clock, lease })
+  const stopWatching = postern.onKeyChanges(openStreams.apply)
   const draftsOf = createDrafts(postern.maskTokens)
   const handle = createGateway({
     clock,
     log,
     recorder,
+    policy: config.policy,
     forwarder,
     readFront,
     routes,
     verify: postern.verify,
     headOf: createUpstreamHead({
-      identity,
+      identityOf,
       assertions: postern.assertions,
       ownsCookie: config.sessions === null ? null : config.sessions.ownsCookie.bind(config.sessions),
     }),
-    responseHeaders: identity.responseHeaders,
+    responseHeaders: identityOf(null).responseHeaders,
+    guard: createBrowserGuard({ listen: config.listen, mcp: config.mcp, isTrustedPeer }),
+    names: createMcpNames(createSessionSeal(() => postern.deploymentKeys('sessions'))),
+    openStreams,
     resourceMetadata: createResourceMetadata(
       routes,
       config.issuers.map(({ issuer }) => issuer),
@@ -66,6 +79,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
       onAnswered: metrics.answered,
     }),
     bodyTimeoutMs: config.limits.bodyTimeoutMs,
+    argumentsHmac: postern.argumentsHmac,
     draftsOf,
     onAnswered: metrics.answered,
   })
@@ -84,6 +98,8 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
           at,
           requestId: newId(at),
           ...nobody,
+          traceId: null,
+          argumentsHmac: null,
           httpMethod: null,
           path: null,
           method: null,
@@ -96,8 +112,18 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
       metrics.answered('denied', reason, 0)
     },
   })
+  let page: Promise<StandalonePage> | null = null
   const operations = createOperationsServer({
     metrics,
+    page: {
+      mount: adminBasePath,
+      async handle(request, peer) {
+        const opened = await page
+        if (opened === null) throw new Error('a request came before the page was open')
+        const address = clientAddress(peer, request.headers.get('x-forwarded-for'))
+        return opened.handle(request, adminBasePath, address)
+      },
+    },
     forwardAuth:
       config.admin.forwardAuth === null
         ? null
@@ -105,6 +131,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
             clock,
             log,
             recorder,
+            policy: config.policy,
             readFront,
             isTrustedPeer,
             routes,
@@ -114,12 +141,13 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
             // An assertion that would be bound to a request can't be, where another sends it on: it is missing.
             identityHeaders: (allowed, route) =>
               allowed === null
-                ? identity.answerHeaders(null, null)
-                : identity.answerHeaders(
+                ? identityOf(route).answerHeaders(null, null)
+                : identityOf(route).answerHeaders(
                     allowed.principal,
                     route.assertion === 'shared' ? postern.assertions.shared(allowed, route.path) : null,
                   ),
             bodyTimeoutMs: config.limits.bodyTimeoutMs,
+            argumentsHmac: postern.argumentsHmac,
             onAnswered: metrics.answered,
           }),
     readiness() {
@@ -141,19 +169,29 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
     throw error
   })
 
-  return {
-    url: origin(config.listen.host, port),
-    adminUrl: origin(config.admin.listen.host, adminPort),
-    async close(graceMs) {
-      await front.close(graceMs)
-      // What is still open upstream ends now, and writes its end into the trail.
-      await forwarder.close()
-      await front.settled()
-      operations.closeAllConnections()
-      await new Promise((resolve) => {
-        operations.close(resolve)
-      })
-    },
+  async function close(graceMs: number): Promise<void> {
+    await front.close(graceMs)
+    stopWatching()
+    // What is still open upstream ends now, and writes its end into the trail.
+    await forwarder.close()
+    await front.settled()
+    operations.closeAllConnections()
+    await new Promise((resolve) => {
+      operations.close(resolve)
+    })
+  }
+
+  page = postern.page(pageOrigin(config.admin, adminPort))
+  try {
+    return {
+      url: origin(config.listen.host, port),
+      adminUrl: origin(config.admin.listen.host, adminPort),
+      page: await page,
+      close,
+    }
+  } catch (error) {
+    await close(0)
+    throw error
   }
 }
 

@@ -22,17 +22,17 @@ export type UpstreamHead = (facts: UpstreamHeadFacts) => string[]
 
 /** Makes the head of a request to a backend, as a flat list (name, value, …): who calls, signed, and what may go on. */
 export function createUpstreamHead(options: {
-  identity: Pick<IdentityHeaders, 'upstreamHeaders'>
+  identityOf: (route: Route) => Pick<IdentityHeaders, 'upstreamHeaders'>
   assertions: Assertions
   /** Which cookies are a session's; null where there are no sessions. */
   ownsCookie: ((name: string) => boolean) | null
 }): UpstreamHead {
-  const { identity, assertions, ownsCookie } = options
+  const { identityOf, assertions, ownsCookie } = options
 
   return (facts) => {
     const { request, front, route, upstream, allowed } = facts
     const { origin } = upstream
-    const named = identity.upstreamHeaders(request.rawHeaders, {
+    const named = identityOf(route).upstreamHeaders(request.rawHeaders, {
       host: origin.slice(origin.indexOf('//') + 2),
       principal: allowed?.principal ?? null,
       assertion: allowed === null ? null : assertionFor(allowed, facts),

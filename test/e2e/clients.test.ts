@@ -115,9 +115,11 @@ describe.each(['PGlite', 'Postgres'])('on %s', (engine) => {
       for (const row of rows) {
         // A legacy client asks for the GET stream, which this server hasn't got.
         const isGet = row.httpMethod === 'GET'
+        const isToolError = row.tool === 'always_fails'
+        expect(row.isToolError).toBe(row.tool === null ? null : isToolError)
         expect([row.method, row.outcome, row.reason]).toEqual([
           row.method,
-          isGet ? 'failed' : 'succeeded',
+          isGet || isToolError ? 'failed' : 'succeeded',
           null,
         ])
         if (isGet) expect(row.status).toBe(405)

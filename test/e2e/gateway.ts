@@ -25,6 +25,8 @@ export interface TestGateway {
   dataDir: string
   postern: Postern
   recorder: Recorder
+  /** A new link that makes the first administrator of its page; null where there is one. */
+  setupUrl(): Promise<string | null>
   /** Moves Postern's wall clock: what a key's life is judged by. */
   shiftClock(ms: number): void
   /** Runs once, between the next call's intent and what comes after it. */
@@ -47,6 +49,8 @@ export interface TestGatewayOptions {
   routes: Settings['routes']
   settings?: Omit<Settings, 'routes'>
   database?: string
+  /** The name of the service user that keys are issued to: another for each node of one database. */
+  agent?: string
   /** Stands between the gateway and its recorder, for faults that are hard to bring about. */
   wrapRecorder?: (recorder: Recorder) => Recorder
 }
@@ -61,6 +65,8 @@ export async function openGateway(options: TestGatewayOptions): Promise<TestGate
       listen: '127.0.0.1:0',
       admin: { listen: '127.0.0.1:0' },
       log: { level: 'silent' },
+      // Hand-written requests come to `h`.
+      mcp: { allowedHosts: ['127.0.0.1', 'localhost', 'h'] },
       data: dataDir,
       ...(options.database === undefined ? {} : { database: options.database }),
       ...options.settings,
@@ -93,7 +99,10 @@ export async function openGateway(options: TestGatewayOptions): Promise<TestGate
     },
   }
   const gateway = await startGateway(postern, options.wrapRecorder?.(counting) ?? counting, metrics)
-  const user = await postern.keys.createServiceUser({ name: 'agent', owner: 'team@example.com' }, actor)
+  const user = await postern.keys.createServiceUser(
+    { name: options.agent ?? 'agent', owner: 'team@example.com' },
+    actor,
+  )
   let marked = 0
 
   async function issue(expires?: string): Promise<TestKey> {
@@ -124,6 +133,7 @@ export async function openGateway(options: TestGatewayOptions): Promise<TestGate
     dataDir,
     postern,
     recorder,
+    setupUrl: () => gateway.page.setupUrl(),
     shiftClock: (ms) => {
       shiftMs += ms
     },

@@ -57,27 +57,6 @@ test('and not on the gateway, where they would be no route', async () => {
   expect(upstream.received).toEqual([])
 })
 
-test('the JSON API is on neither address', async () => {
-  for (const origin of [gateway.url, gateway.adminUrl]) {
-    for (const path of [
-      '/admin/api-keys/api/v1/keys',
-      '/admin/api-keys/api/v1/service-users',
-      '/admin/api-keys/api/openapi.json',
-      '/api/v1/keys',
-    ]) {
-      for (const method of ['GET', 'POST']) {
-        const response = await fetch(origin + path, { method, headers: bearer(key) })
-        expect([origin === gateway.url, path, method, [404, 405].includes(response.status)]).toEqual([
-          origin === gateway.url,
-          path,
-          method,
-          true,
-        ])
-      }
-    }
-  }
-})
-
 test('metrics count outcomes and reasons, and their labels name no key, user, path or tool', async () => {
   expect((await call(key.token)).status).toBe(200)
   expect((await call(newToken('pst'))).status).toBe(401)

@@ -75,7 +75,7 @@ test('serve --demo --json says in one line where everything is, and its key call
     url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     mcpUrl: `${server.ready.url}/mcp`,
     adminUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    setupUrl: null,
+    setupUrl: expect.stringMatching(/\/admin\/api-keys\/setup#[\w-]{43}$/),
     dataDir: expect.stringMatching(/data$/),
     demoKey: expect.stringMatching(/^pst_[0-9A-Za-z]{49}$/),
   })

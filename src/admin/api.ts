@@ -2,26 +2,33 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { openAPIRouteHandler } from 'hono-openapi'
-import { StoreUnavailable, type TrailStore } from '../domain/ports.ts'
-import type { Keys } from '../keys/keys.ts'
+import { StoreUnavailable } from '../domain/ports.ts'
+import type { ManagementKeys } from '../keys/management-keys.ts'
 import { KeysRefused } from '../keys/refused.ts'
 import type { Notices } from '../notices/notices.ts'
+import type { AdminApi, AdminEnv, Gate } from './guard.ts'
 import { problemResponse, refusalOfKeys, RequestRefused } from './problem.ts'
 import { auditRoutes } from './routes-audit.ts'
+import { changeRoutes } from './routes-changes.ts'
 import { keyRoutes } from './routes-keys.ts'
+import { managementKeyRoutes } from './routes-management-keys.ts'
 import { noticeRoutes } from './routes-notices.ts'
 import { rotationRoutes } from './routes-rotation.ts'
 import { serviceUserRoutes } from './routes-service-users.ts'
+import { settingsRoutes, type Deployment } from './routes-settings.ts'
+import { usageRoutes } from './routes-usage.ts'
 
 /** Where the page and its API lie. */
 export const adminBasePath = '/admin/api-keys'
 
-export interface AdminApiParts {
-  keys: Keys
-  trail: Pick<TrailStore, 'list'>
-  notices: Notices
-  /** Who makes the request: never read from its body. */
-  actorOf: (request: Request) => string
+export interface AdminApiParts extends Gate {
+  /** What is the whole deployment's, and no owner's. */
+  managementKeys: Omit<ManagementKeys, 'authenticate'>
+  worker: Pick<Notices, 'sendTest' | 'tick'>
+  knownTools: (limit: number) => Promise<string[]>
+  deployment: Deployment
+  /** Mounts further routes, each with `describe`. */
+  extend?: (api: AdminApi) => void
   /** Called with what made a request fail with 500 or 503. The answer itself doesn't say it. */
   onFailure?: (error: unknown) => void
 }
@@ -29,24 +36,26 @@ export interface AdminApiParts {
 const bodyLimitBytes = 64 * 1024
 
 /** The admin API as one `(Request) => Promise<Response>`. Nothing in front of it has to parse anything. */
-export function createAdminApi({ keys, trail, notices, actorOf, onFailure }: AdminApiParts) {
-  const app = new Hono()
-  const api = app.basePath(`${adminBasePath}/api/v1`)
+export function createAdminApi(parts: AdminApiParts): (request: Request) => Promise<Response> {
+  const { accessOf, signInMaxAgeMs, clock, rooms, deployment, onFailure } = parts
+  const app = new Hono<AdminEnv>()
+  const gate: Gate = { accessOf, signInMaxAgeMs, clock, rooms }
 
+  app.use(async (c, next) => {
+    c.set('gate', gate)
+    await next()
+    // Nothing here is for a cache to keep, least of all the one answer with a token.
+    c.header('cache-control', 'no-store')
+  })
   app.use(
     bodyLimit({
       maxSize: bodyLimitBytes,
       onError: () => problemResponse(new RequestRefused(413, 'body_too_large', 'The body is over 64 KiB.')),
     }),
   )
-  app.use(async (c, next) => {
-    await next()
-    // Nothing here is for a cache to keep, least of all the one answer with a token.
-    c.header('cache-control', 'no-store')
-  })
   app.onError((error, c) => {
     if (error instanceof KeysRefused) return problemResponse(refusalOfKeys(error))
-    if (error instanceof RequestRefused) return problemResponse(error)
+    if (error instanceof RequestRefused) return problemResponse(error, challengeOf(error))
     if (error instanceof HTTPException)
       return problemResponse(
         new RequestRefused(error.status, 'body_malformed', 'The body is not valid JSON.'),
@@ -64,11 +73,21 @@ export function createAdminApi({ keys, trail, notices, actorOf, onFailure }: Adm
   })
   app.notFound(() => problemResponse(new RequestRefused(404, 'no_route', 'Nothing is here.')))
 
-  serviceUserRoutes(api, keys, actorOf)
-  keyRoutes(api, keys, actorOf)
-  rotationRoutes(api, keys, actorOf)
-  auditRoutes(api, trail, keys)
-  noticeRoutes(api, notices, keys, actorOf)
+  const api: AdminApi = new Hono<AdminEnv>()
+  settingsRoutes(api, deployment)
+  serviceUserRoutes(api)
+  keyRoutes(api)
+  rotationRoutes(api)
+  usageRoutes(api, {
+    denyToolsByDefault: deployment.settings.policy.denyToolsByDefault,
+    knownTools: parts.knownTools,
+  })
+  auditRoutes(api)
+  changeRoutes(api)
+  noticeRoutes(api, parts.worker)
+  managementKeyRoutes(api, parts.managementKeys)
+  parts.extend?.(api)
+  app.route(`${adminBasePath}/api/v1`, api)
 
   app.get(
     `${adminBasePath}/api/openapi.json`,
@@ -85,7 +104,18 @@ export function createAdminApi({ keys, trail, notices, actorOf, onFailure }: Adm
     }),
   )
 
-  return async (request: Request): Promise<Response> => await app.fetch(request)
+  return async (request: Request): Promise<Response> => {
+    if (request.method !== 'HEAD') return await app.fetch(request)
+    const answered = await app.fetch(new Request(request, { method: 'GET' }))
+    // What goes on for long would wait for ever to be read, and keep its place.
+    await answered.body?.cancel()
+    return new Response(null, answered)
+  }
+}
+
+/** Who a 401 is for learns from it what would be taken (RFC 9110, 11.6.1). */
+function challengeOf({ status }: RequestRefused): Record<string, string> {
+  return status === 401 ? { 'www-authenticate': 'Bearer realm="postern-admin"' } : {}
 }
 
 function storeUnavailable(advice: string): RequestRefused {

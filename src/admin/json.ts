@@ -1,35 +1,32 @@
 import type { TrailRow } from '../domain/call.ts'
 import type { KeyUsage, Page } from '../domain/ports.ts'
-import type { Change } from '../domain/key-store.ts'
-import type { ServiceUser } from '../domain/service-key.ts'
+import type { Change, VersionedUser } from '../domain/key-store.ts'
 import type { IssuedKey } from '../keys/issue.ts'
 import type { Rotation } from '../keys/overlap.ts'
+import type { ListedKeyView } from '../keys/keys.ts'
 import type { KeyView } from '../keys/parts.ts'
 import type { RotatedKey } from '../keys/rotate.ts'
-import type {
-  CallJson,
-  IssuedKeyJson,
-  KeyJson,
-  KeyWithHistoryJson,
-  PageJson,
-  RotatedKeyJson,
-  RotationJson,
-  ServiceUserJson,
-} from './schemas.ts'
+import type { CallJson } from './schemas-audit.ts'
+import type { ChangeJson } from './schemas-changes.ts'
+import type { PageJson } from './schemas-common.ts'
+import type { IssuedKeyJson, KeyJson, ListedKeyJson, RotatedKeyJson, RotationJson } from './schemas-keys.ts'
+import type { ServiceUserJson } from './schemas-service-users.ts'
 
 /** What the rooms answer, as the API gives it: field by field, so that nothing new slips out unnoticed. */
 
-function instant(at: number): string {
+/** As RFC 3339. */
+export function instant(at: number): string {
   return new Date(at).toISOString()
 }
 
-function instantOrNull(at: number | null): string | null {
+export function instantOrNull(at: number | null): string | null {
   return at === null ? null : instant(at)
 }
 
-export function serviceUserJson(user: ServiceUser): ServiceUserJson {
+export function serviceUserJson(user: VersionedUser): ServiceUserJson {
   return {
     id: user.id,
+    version: user.version,
     name: user.name,
     owner: user.owner,
     backupOwner: user.backupOwner,
@@ -47,6 +44,9 @@ export function keyJson({ key, user, state }: KeyView): KeyJson {
     name: key.name,
     serviceUserId: key.serviceUserId,
     serviceUser: user.name,
+    owner: user.owner,
+    backupOwner: user.backupOwner,
+    customer: user.customer,
     state,
     createdBy: key.createdBy,
     createdAt: instant(key.createdAt),
@@ -55,10 +55,29 @@ export function keyJson({ key, user, state }: KeyView): KeyJson {
     revokedAt: instantOrNull(key.revokedAt),
     revokedReason: key.revokedReason,
     predecessorId: key.predecessorId,
+    tools: [...(key.grants.tools ?? [])],
+    addresses: [...(key.grants.addresses ?? [])],
     selfRotate: key.grants.selfRotate === true,
     mintedBy: key.mintedBy,
     familyEndsAt: instantOrNull(key.familyEndsAt),
     lastUsedAt: instantOrNull(key.lastUsedAt),
+  }
+}
+
+/** A key with what it did lately. */
+export function listedKeyJson({
+  version,
+  calls30d,
+  refused30d,
+  days,
+  ...view
+}: ListedKeyView): ListedKeyJson {
+  return {
+    ...keyJson(view),
+    version,
+    calls30d,
+    refused30d,
+    days: days.map(({ day, calls, refused }) => ({ day, calls, refused })),
   }
 }
 
@@ -91,7 +110,7 @@ function usageJson({ calls, lastUsedAt, lastAddress, lastClient, tools }: KeyUsa
   return { calls, lastUsedAt: instantOrNull(lastUsedAt), lastAddress, lastClient, tools }
 }
 
-export function historyJson(changes: readonly Change[]): KeyWithHistoryJson['history'] {
+export function historyJson(changes: readonly Change[]): ChangeJson[] {
   return changes.map(({ epoch, what, actor, reason, at }) => ({
     epoch,
     what,
@@ -110,10 +129,12 @@ export function callJson(row: TrailRow): CallJson {
     at: instant(row.at),
     recordedAt: instant(row.recordedAt),
     requestId: row.requestId,
+    traceId: row.traceId,
     credentialKind: row.credentialKind,
     keyId: row.keyId,
     serviceUserId: row.serviceUserId,
     principal: row.principal,
+    grantsDigest: row.grantsDigest,
     httpMethod: row.httpMethod,
     path: row.path,
     method: row.method,
@@ -121,6 +142,9 @@ export function callJson(row: TrailRow): CallJson {
     outcome: row.outcome,
     reason: row.reason,
     status: row.status,
+    rpcCode: row.rpcCode,
+    isToolError: row.isToolError,
+    argumentsHmac: row.argumentsHmac,
     durationMs: row.durationMs,
     clientAddress: row.clientAddress,
     userAgent: row.userAgent,

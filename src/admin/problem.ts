@@ -1,21 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import { z } from 'zod'
 import type { KeysRefusalCode, KeysRefused } from '../keys/refused.ts'
+import type { Problem } from './schemas-common.ts'
 
-/** RFC 9457 problem details, with a stable `code` and, where there is one, the field that it is about. */
-export const problemSchema = z
-  .object({
-    type: z.literal('about:blank'),
-    title: z.string().describe("The HTTP status's phrase"),
-    status: z.int(),
-    code: z.string().describe('Stable: programs go by it'),
-    detail: z.string().describe('One sentence for people'),
-    field: z.string().optional().describe('The field, header or parameter that was refused'),
-    successorId: z.string().optional().describe('Of `already_rotated`: what the key was rotated into'),
-  })
-  .meta({ id: 'Problem' })
-
-export type Problem = z.infer<typeof problemSchema>
+/** What some refusals say beside their code and their field. */
+type Details = Pick<Problem, 'successorId' | 'place' | 'version'>
 
 /** A refusal of the API itself; those of the rooms behind it have errors of their own. */
 export class RequestRefused extends Error {
@@ -23,19 +11,19 @@ export class RequestRefused extends Error {
   readonly status: number
   readonly code: string
   readonly field: string | undefined
-  readonly successorId: string | undefined
-  constructor(status: number, code: string, message: string, field?: string, successorId?: string) {
+  readonly details: Details
+  constructor(status: number, code: string, message: string, field?: string, details: Details = {}) {
     super(message)
     this.status = status
     this.code = code
     this.field = field
-    this.successorId = successorId
+    this.details = details
   }
 }
 
 /** The answer for a refusal. */
 export function problemResponse(refusal: RequestRefused, headers: Record<string, string> = {}): Response {
-  const { status, code, field, successorId } = refusal
+  const { status, code, field, details } = refusal
   const body: Problem = {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
@@ -43,7 +31,7 @@ export function problemResponse(refusal: RequestRefused, headers: Record<string,
     code,
     detail: refusal.message,
     ...(field === undefined ? {} : { field }),
-    ...(successorId === undefined ? {} : { successorId }),
+    ...details,
   }
   return new Response(JSON.stringify(body), {
     status,
@@ -68,16 +56,14 @@ const statuses: Partial<Record<KeysRefusalCode, number>> = {
   not_rotated: 409,
   successor_rotated: 409,
   overlap_over: 409,
+  version_changed: 412,
   idempotency_key_reused: 422,
 }
 
 /** What the keys room refused, as an answer: 400 unless its code says otherwise. */
-export function refusalOfKeys({ code, message, field, successorId }: KeysRefused): RequestRefused {
-  return new RequestRefused(
-    statuses[code] ?? 400,
-    code,
-    message,
-    field ?? undefined,
-    successorId ?? undefined,
-  )
+export function refusalOfKeys({ code, message, field, successorId, place }: KeysRefused): RequestRefused {
+  return new RequestRefused(statuses[code] ?? 400, code, message, field ?? undefined, {
+    ...(successorId === null ? {} : { successorId }),
+    ...(place === null ? {} : { place }),
+  })
 }

@@ -1,30 +1,25 @@
-import type { Hono } from 'hono'
 import type { Delivery, NoticeWithDeliveries } from '../domain/notice-store.ts'
-import type { Keys } from '../keys/keys.ts'
 import { isMailAddress } from '../domain/mail-address.ts'
 import type { Notices } from '../notices/notices.ts'
 import { wordingOf } from '../notices/wording.ts'
 import { describe } from './describe.ts'
-import { pageJson } from './json.ts'
+import type { AdminApi } from './guard.ts'
+import { instant, instantOrNull, pageJson } from './json.ts'
 import { RequestRefused } from './problem.ts'
 import * as schemas from './schemas-notices.ts'
-import { nothingMore, pageOf } from './schemas.ts'
+import { nothingMore, pageOf } from './schemas-common.ts'
 import { body, jsonOnly, paging, query } from './valid.ts'
 
 /** A client waits for no more than 20 seconds. */
 const patienceMs = 15_000
 
 /** The routes about notices, and the one that lets the worker pass by now. */
-export function noticeRoutes(
-  api: Hono,
-  notices: Notices,
-  keys: Pick<Keys, 'findServiceUser'>,
-  actorOf: (request: Request) => string,
-): void {
+export function noticeRoutes(api: AdminApi, worker: Pick<Notices, 'sendTest' | 'tick'>): void {
   api.get(
     '/notices',
     describe({
       summary: 'List notices and their deliveries, newest first',
+      needs: 'read',
       status: 200,
       answer: pageOf(schemas.noticeSchema),
       refusals: [400, 404],
@@ -34,9 +29,10 @@ export function noticeRoutes(
       const { key, serviceUser, unacknowledged, ...rest } = c.req.valid('query')
       const filter: Parameters<Notices['list']>[0] = paging(rest)
       if (key !== undefined) filter.keyId = key.toLowerCase()
-      if (serviceUser !== undefined) filter.serviceUserId = (await keys.findServiceUser(serviceUser)).id
+      if (serviceUser !== undefined)
+        filter.serviceUserId = (await c.get('rooms').keys.findServiceUser(serviceUser)).id
       if (unacknowledged === 'true') filter.unacknowledged = true
-      return c.json(pageJson(await notices.list(filter), noticeJson))
+      return c.json(pageJson(await c.get('rooms').notices.list(filter), noticeJson))
     },
   )
 
@@ -44,6 +40,7 @@ export function noticeRoutes(
     '/notices/test',
     describe({
       summary: 'Send a notice over every channel that is set, to see whether it arrives',
+      needs: 'administer',
       status: 201,
       answer: schemas.noticeSchema,
       refusals: [400, 413, 415],
@@ -59,7 +56,7 @@ export function noticeRoutes(
           'email must be one e-mail address, such as team@example.com',
           'email',
         )
-      return c.json(noticeJson(await notices.sendTest(email, actorOf(c.req.raw))), 201)
+      return c.json(noticeJson(await worker.sendTest(email, c.get('access').actor)), 201)
     },
   )
 
@@ -67,6 +64,7 @@ export function noticeRoutes(
     '/notices/:id/acknowledge',
     describe({
       summary: 'Acknowledge a notice: later ones like it need not reach the backup owner',
+      needs: 'change',
       status: 200,
       answer: schemas.noticeSchema,
       refusals: [400, 404, 413, 415],
@@ -74,7 +72,9 @@ export function noticeRoutes(
     jsonOnly,
     body(nothingMore),
     async (c) => {
-      const found = await notices.acknowledge(c.req.param('id').toLowerCase(), actorOf(c.req.raw))
+      const found = await c
+        .get('rooms')
+        .notices.acknowledge(c.req.param('id').toLowerCase(), c.get('access').actor)
       if (found === null) throw new RequestRefused(404, 'not_found', 'no notice has this id')
       return c.json(noticeJson(found))
     },
@@ -84,13 +84,14 @@ export function noticeRoutes(
     '/tick',
     describe({
       summary: 'Let the worker pass by now: look for what is due, and deliver it',
+      needs: 'administer',
       status: 200,
       answer: schemas.passSchema,
       refusals: [400, 413, 415],
     }),
     jsonOnly,
     body(nothingMore),
-    async (c) => c.json(await notices.tick(patienceMs)),
+    async (c) => c.json(await worker.tick(patienceMs)),
   )
 }
 
@@ -108,7 +109,7 @@ function noticeJson({ notice, deliveries }: NoticeWithDeliveries): schemas.Notic
     subject,
     next,
     createdAt: instant(notice.createdAt),
-    acknowledgedAt: notice.acknowledgedAt === null ? null : instant(notice.acknowledgedAt),
+    acknowledgedAt: instantOrNull(notice.acknowledgedAt),
     acknowledgedBy: notice.acknowledgedBy,
     deliveries: deliveries.map(deliveryJson),
   }
@@ -122,11 +123,7 @@ function deliveryJson(delivery: Delivery): schemas.NoticeJson['deliveries'][numb
     state: delivery.state,
     attempts: delivery.attempts,
     dueAt: delivery.state === 'waiting' ? instant(delivery.dueAt) : null,
-    settledAt: delivery.settledAt === null ? null : instant(delivery.settledAt),
+    settledAt: instantOrNull(delivery.settledAt),
     lastFailure: delivery.lastFailure,
   }
-}
-
-function instant(at: number): string {
-  return new Date(at).toISOString()
 }

@@ -1,18 +1,19 @@
-import type { Hono } from 'hono'
-import type { Keys } from '../keys/keys.ts'
 import { describe } from './describe.ts'
+import type { AdminApi } from './guard.ts'
 import { keyJson, rotatedKeyJson, rotationJson } from './json.ts'
-import * as schemas from './schemas.ts'
+import { nothingMore } from './schemas-common.ts'
+import * as schemas from './schemas-keys.ts'
 import { body, jsonOnly, withoutUndefined } from './valid.ts'
 
 const refusals = [400, 404, 409, 413, 415]
 
 /** The routes about rotation. Below `/rotation` a key stands for the rotation that it is in, as the old or the new one. */
-export function rotationRoutes(api: Hono, keys: Keys, actorOf: (request: Request) => string): void {
+export function rotationRoutes(api: AdminApi): void {
   api.post(
     '/keys/:id/rotate',
     describe({
       summary: 'Rotate a service key: issue a successor, and let both work for the overlap',
+      needs: 'issue',
       status: 201,
       answer: schemas.rotatedKeySchema,
       refusals: [...refusals, 422],
@@ -22,8 +23,10 @@ export function rotationRoutes(api: Hono, keys: Keys, actorOf: (request: Request
     body(schemas.newRotation),
     async (c) => {
       const input = withoutUndefined(c.req.valid('json'))
-      const actor = actorOf(c.req.raw)
-      const rotated = await keys.rotate(c.req.param('id'), input, actor, c.req.header('idempotency-key'))
+      const actor = c.get('access').actor
+      const rotated = await c
+        .get('rooms')
+        .keys.rotate(c.req.param('id'), input, actor, c.req.header('idempotency-key'))
       return c.json(rotatedKeyJson(rotated), 201)
     },
   )
@@ -32,29 +35,45 @@ export function rotationRoutes(api: Hono, keys: Keys, actorOf: (request: Request
     '/keys/:id/rotation',
     describe({
       summary: 'Show the rotation of a service key, and who still uses the old one',
+      needs: 'read',
       status: 200,
       answer: schemas.rotationSchema,
       refusals: [404, 409],
     }),
-    async (c) => c.json(rotationJson(await keys.rotation(c.req.param('id')))),
+    async (c) => c.json(rotationJson(await c.get('rooms').keys.rotation(c.req.param('id')))),
   )
 
   api.post(
     '/keys/:id/rotation/end',
-    describe({ summary: 'End the overlap now', status: 200, answer: schemas.keySchema, refusals }),
+    describe({
+      summary: 'End the overlap now',
+      needs: 'change',
+      status: 200,
+      answer: schemas.keySchema,
+      refusals,
+    }),
     jsonOnly,
-    body(schemas.nothingMore),
-    async (c) => c.json(keyJson(await keys.endOverlap(c.req.param('id'), actorOf(c.req.raw)))),
+    body(nothingMore),
+    async (c) =>
+      c.json(keyJson(await c.get('rooms').keys.endOverlap(c.req.param('id'), c.get('access').actor))),
   )
 
   api.post(
     '/keys/:id/rotation/extend',
-    describe({ summary: 'Extend the overlap', status: 200, answer: schemas.keySchema, refusals }),
+    describe({
+      summary: 'Extend the overlap',
+      needs: 'change',
+      status: 200,
+      answer: schemas.keySchema,
+      refusals,
+    }),
     jsonOnly,
     body(schemas.extension),
     async (c) => {
       const end = withoutUndefined(c.req.valid('json'))
-      return c.json(keyJson(await keys.extendOverlap(c.req.param('id'), end, actorOf(c.req.raw))))
+      return c.json(
+        keyJson(await c.get('rooms').keys.extendOverlap(c.req.param('id'), end, c.get('access').actor)),
+      )
     },
   )
 
@@ -62,12 +81,14 @@ export function rotationRoutes(api: Hono, keys: Keys, actorOf: (request: Request
     '/keys/:id/rotation/undo',
     describe({
       summary: 'Undo the rotation: the new key is revoked, the old one goes on',
+      needs: 'change',
       status: 200,
       answer: schemas.keySchema,
       refusals,
     }),
     jsonOnly,
-    body(schemas.nothingMore),
-    async (c) => c.json(keyJson(await keys.undoRotation(c.req.param('id'), actorOf(c.req.raw)))),
+    body(nothingMore),
+    async (c) =>
+      c.json(keyJson(await c.get('rooms').keys.undoRotation(c.req.param('id'), c.get('access').actor))),
   )
 }

@@ -1,16 +1,18 @@
-import type { Hono } from 'hono'
-import type { Keys } from '../keys/keys.ts'
+import type { AdminApi } from './guard.ts'
 import { describe } from './describe.ts'
 import { pageJson, serviceUserJson } from './json.ts'
-import * as schemas from './schemas.ts'
+import { pageOf } from './schemas-common.ts'
+import * as schemas from './schemas-service-users.ts'
 import { body, jsonOnly, paging, query, withoutUndefined } from './valid.ts'
+import { changeVersion, etagOf } from './versions.ts'
 
-/** The routes about service users. */
-export function serviceUserRoutes(api: Hono, keys: Keys, actorOf: (request: Request) => string): void {
+/** The routes about service users; each is found by its id or its name. */
+export function serviceUserRoutes(api: AdminApi): void {
   api.post(
     '/service-users',
     describe({
       summary: 'Create a service user',
+      needs: 'change',
       status: 201,
       answer: schemas.serviceUserSchema,
       refusals: [400, 409, 413, 415],
@@ -18,7 +20,13 @@ export function serviceUserRoutes(api: Hono, keys: Keys, actorOf: (request: Requ
     jsonOnly,
     body(schemas.newServiceUser),
     async (c) => {
-      const user = await keys.createServiceUser(withoutUndefined(c.req.valid('json')), actorOf(c.req.raw))
+      const { keys } = c.get('rooms')
+      const { id } = await keys.createServiceUser(
+        withoutUndefined(c.req.valid('json')),
+        c.get('access').actor,
+      )
+      const user = await keys.findServiceUser(id)
+      c.header('etag', etagOf(user.version))
       return c.json(serviceUserJson(user), 201)
     },
   )
@@ -27,18 +35,65 @@ export function serviceUserRoutes(api: Hono, keys: Keys, actorOf: (request: Requ
     '/service-users',
     describe({
       summary: 'List service users, oldest first',
+      needs: 'read',
       status: 200,
-      answer: schemas.pageOf(schemas.serviceUserSchema),
+      answer: pageOf(schemas.serviceUserSchema),
       refusals: [400],
     }),
     query(schemas.serviceUserQuery),
-    async (c) => c.json(pageJson(await keys.listServiceUsers(paging(c.req.valid('query'))), serviceUserJson)),
+    async (c) => {
+      const page = await c.get('rooms').keys.listServiceUsers(paging(c.req.valid('query')))
+      return c.json(pageJson(page, serviceUserJson))
+    },
+  )
+
+  api.get(
+    '/service-users/:id',
+    describe({
+      summary: 'Show a service user',
+      needs: 'read',
+      status: 200,
+      answer: schemas.serviceUserSchema,
+      refusals: [404],
+    }),
+    async (c) => {
+      const user = await c.get('rooms').keys.findServiceUser(c.req.param('id'))
+      c.header('etag', etagOf(user.version))
+      return c.json(serviceUserJson(user))
+    },
+  )
+
+  api.patch(
+    '/service-users/:id',
+    describe({
+      summary: 'Change what is known of a service user',
+      needs: 'change',
+      status: 200,
+      answer: schemas.serviceUserSchema,
+      refusals: [400, 404, 409, 412, 413, 415, 428],
+      isConditional: true,
+    }),
+    jsonOnly,
+    body(schemas.serviceUserEdit),
+    async (c) => {
+      const { keys } = c.get('rooms')
+      const id = c.req.param('id')
+      const input = withoutUndefined(c.req.valid('json'))
+      const user = await changeVersion(
+        c,
+        (condition) => keys.editServiceUser(id, { ...input, ...condition }, c.get('access').actor),
+        async () => (await keys.findServiceUser(id)).version,
+      )
+      c.header('etag', etagOf(user.version))
+      return c.json(serviceUserJson(user))
+    },
   )
 
   api.post(
     '/service-users/:id/disable',
     describe({
-      summary: 'Disable a service user, by id or name: all its keys stop at once',
+      summary: 'Disable a service user: all its keys stop at once',
+      needs: 'change',
       status: 200,
       answer: schemas.serviceUserSchema,
       refusals: [400, 404, 409, 413, 415],
@@ -46,16 +101,18 @@ export function serviceUserRoutes(api: Hono, keys: Keys, actorOf: (request: Requ
     jsonOnly,
     body(schemas.disabling),
     async (c) => {
+      const { keys } = c.get('rooms')
       const { reason } = c.req.valid('json')
-      const user = await keys.disableServiceUser(c.req.param('id'), reason, actorOf(c.req.raw))
-      return c.json(serviceUserJson(user))
+      const { id } = await keys.disableServiceUser(c.req.param('id'), reason, c.get('access').actor)
+      return c.json(serviceUserJson(await keys.findServiceUser(id)))
     },
   )
 
   api.post(
     '/service-users/:id/enable',
     describe({
-      summary: 'Enable a service user again, by id or name',
+      summary: 'Enable a service user again',
+      needs: 'change',
       status: 200,
       answer: schemas.serviceUserSchema,
       refusals: [400, 404, 409, 413, 415],
@@ -63,9 +120,10 @@ export function serviceUserRoutes(api: Hono, keys: Keys, actorOf: (request: Requ
     jsonOnly,
     body(schemas.enabling),
     async (c) => {
+      const { keys } = c.get('rooms')
       const { reason } = c.req.valid('json')
-      const user = await keys.enableServiceUser(c.req.param('id'), reason, actorOf(c.req.raw))
-      return c.json(serviceUserJson(user))
+      const { id } = await keys.enableServiceUser(c.req.param('id'), reason, c.get('access').actor)
+      return c.json(serviceUserJson(await keys.findServiceUser(id)))
     },
   )
 }

@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { noticeKinds } from '../domain/notice.ts'
+import { id, instant, paging, someText } from './schemas-common.ts'
 
 /** What the admin API takes and gives about notices. Instants are RFC 3339 strings. */
-
-const instant = z.iso.datetime({ offset: true })
-const id = z.uuid()
 
 const deliverySchema = z.object({
   id,
@@ -50,12 +48,11 @@ export type PassJson = z.infer<typeof passSchema>
 
 export const noticeQuery = z.strictObject({
   key: id.optional(),
-  serviceUser: z.string().max(2000).optional().describe('Id or name'),
+  serviceUser: someText.optional().describe('Id or name'),
   unacknowledged: z.enum(['true', 'false']).optional().describe('Only those that nobody has acknowledged'),
-  cursor: z.string().max(200).optional().describe('nextCursor of the page before'),
-  limit: z.coerce.number().int().min(1).max(200).optional().describe('50 unless given'),
+  ...paging,
 })
 
 export const noticeTest = z.strictObject({
-  email: z.string().max(2000).optional().describe("Where the e-mail goes; otherwise to the sender's address"),
+  email: someText.optional().describe("Where the e-mail goes; otherwise to the sender's address"),
 })

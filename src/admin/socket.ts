@@ -4,6 +4,7 @@ import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
+import { nativeRequest } from './native-request.ts'
 
 /** More than this, and Node cuts the path off without a word: sun_path holds 104 bytes on macOS, 108 on Linux. */
 const pathLimitBytes = 100
@@ -42,7 +43,7 @@ export async function serveSocket(options: {
   removeSocket(path)
   const { fetch } = options
   const server = createAdaptorServer({
-    fetch: (request) => fetch(request),
+    fetch: (request) => fetch(nativeRequest(request)),
     // Else Node's own Request and Response are replaced for the whole process.
     overrideGlobalObjects: false,
   }) as Server

@@ -1,10 +1,13 @@
 import type { MiddlewareHandler } from 'hono'
 import { validator } from 'hono-openapi'
 import type { z } from 'zod'
+import { parseDurationMs } from '../domain/duration.ts'
+import { parseInstant } from '../keys/instant.ts'
+import type { AdminEnv } from './guard.ts'
 import { RequestRefused } from './problem.ts'
 
 /** Anything else would be read as an empty object by the validator. */
-export const jsonOnly: MiddlewareHandler = async (c, next) => {
+export const jsonOnly: MiddlewareHandler<AdminEnv> = async (c, next) => {
   const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json')
     throw new RequestRefused(415, 'media_type_refused', 'Send the body as application/json.')
@@ -36,7 +39,7 @@ export function withoutUndefined<T extends object>(value: T): Defined<T> {
 type Defined<T> = { [Name in keyof T]: Exclude<T[Name], undefined> }
 
 /** What keys will be able to hold, and nothing enforces yet. */
-const laterFields = new Set(['tools', 'tool', 'addresses', 'address', 'rate', 'grants'])
+const laterFields = new Set(['rate', 'rates', 'quota'])
 
 interface Issue {
   readonly message: string
@@ -66,4 +69,25 @@ function refuseInvalid(result: { success: boolean; error?: readonly Issue[] }): 
     `${field ?? 'The body'} is missing or not of the right form.`,
     field,
   )
+}
+
+/** An instant of a query: RFC 3339, or the edge of a day. `day` is what a date stands for. */
+export function momentOf(field: string, value: string, day?: number): number {
+  const at = day ?? parseInstant(value)
+  if (at === null)
+    throw new RequestRefused(
+      400,
+      'field_invalid',
+      `${field} must be an RFC 3339 instant, such as 2027-06-01T12:00:00Z, or a date`,
+      field,
+    )
+  return at
+}
+
+/** A duration of a query, in milliseconds. */
+export function durationOf(field: string, value: string): number {
+  const ms = parseDurationMs(value)
+  if (ms === null)
+    throw new RequestRefused(400, 'field_invalid', `${field} must be a duration, such as 14d`, field)
+  return Math.min(ms, 100_000 * 86_400_000)
 }

@@ -27,8 +27,8 @@ export interface Notices {
   sendTest(address: string | null, actor: string): Promise<NoticeWithDeliveries>
   /** Newest first. */
   list: NoticeStore['list']
-  /** Null where there is no such notice. */
-  acknowledge(id: string, actor: string): Promise<NoticeWithDeliveries | null>
+  /** As the store's: `ownedBy` is whose service users' notices it may be. */
+  acknowledge(id: string, actor: string, ownedBy?: string): Promise<NoticeWithDeliveries | null>
 }
 
 export interface NoticesParts {
@@ -183,7 +183,7 @@ export function createNotices(parts: NoticesParts): Notices {
       return sent ?? { notice, deliveries: [] }
     },
     list: (filter) => store.list(filter),
-    acknowledge: (id, actor) => store.acknowledge(id, actor, clock.now()),
+    acknowledge: (id, actor, ownedBy) => store.acknowledge(id, actor, clock.now(), ownedBy),
   }
 }
 

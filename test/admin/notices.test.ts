@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createAdminApi } from '../../src/admin/api.ts'
+import type { Rooms } from '../../src/admin/rooms.ts'
 import { StoreUnavailable } from '../../src/domain/ports.ts'
 import type { Delivery, NoticeWithDeliveries } from '../../src/domain/notice-store.ts'
 import type { Keys } from '../../src/keys/keys.ts'
 import { KeysRefused } from '../../src/keys/refused.ts'
 import type { Notices } from '../../src/notices/notices.ts'
 import { noticeOf } from '../notices/facts.ts'
+import { deployment, socket } from './admin-world.ts'
 
 const notice = noticeOf()
 const delivery: Delivery = {
@@ -50,8 +52,17 @@ const keys = {
       : Promise.reject(new KeysRefused('not_found', 'serviceUser', 'no service user has this name or id')),
 } as unknown as Keys
 
-const trail = { list: () => Promise.reject(new Error('not asked')) }
-const api = createAdminApi({ keys, trail, notices, actorOf: () => 'local:ann', onFailure: () => {} })
+const api = createAdminApi({
+  rooms: { keys, notices } as unknown as Rooms,
+  worker: notices,
+  accessOf: async () => ({ ...socket, actor: 'local:ann' }),
+  signInMaxAgeMs: 0,
+  clock: { now: () => 0 },
+  managementKeys: {} as never,
+  knownTools: async () => [],
+  deployment,
+  onFailure: () => {},
+})
 
 async function call(
   method: string,

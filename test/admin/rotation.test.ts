@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminApi } from '../../src/admin/api.ts'
-import { createLog } from '../../src/log.ts'
-import { createNotices } from '../../src/notices/notices.ts'
+import type { Rooms } from '../../src/admin/rooms.ts'
 import { openKeyRoom, type KeyRoom } from '../keys/key-room.ts'
 import { policy } from '../keys/policy.ts'
-import { createFakeClock } from '../verify/fake-clock.ts'
+import { deployment, socket } from './admin-world.ts'
 
 let room: KeyRoom
 let api: (request: Request) => Promise<Response>
 beforeAll(async () => {
   room = await openKeyRoom()
-  const { keys, store } = room
-  const log = createLog({ level: 'silent', prefixes: ['pst'] })
-  const notices = createNotices({
-    store: store.notices,
-    clock: createFakeClock(),
-    senders: [],
-    log,
-    idempotencyKeysLiveMs: 0,
+  const { keys, store, clock } = room
+  api = createAdminApi({
+    rooms: { keys, trail: store.trail, usage: store.usage } as unknown as Rooms,
+    worker: {} as never,
+    accessOf: async () => socket,
+    signInMaxAgeMs: 0,
+    clock,
+    managementKeys: {} as never,
+    knownTools: async () => [],
+    deployment,
   })
-  api = createAdminApi({ keys, trail: store.trail, notices, actorOf: () => 'local:tester' })
 })
 afterAll(() => room.close())
 
@@ -42,6 +42,10 @@ async function ask(path: string, body?: unknown, headers: Record<string, string>
   expect(response.headers.get('cache-control')).toBe('no-store')
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
+
+/** Each change makes another version. */
+const laterThan = ({ version }: Record<string, unknown>): unknown =>
+  expect.toSatisfy((later: number) => later > Number(version))
 
 const isoAfter = (ms: number) => new Date(room.clock.nowMs + ms).toISOString()
 
@@ -154,13 +158,16 @@ test('a service user is disabled and enabled, by name or id, and shows it', asyn
   expect(body).toMatchObject({ ...input, disabledAt: null })
   const path = `/service-users/${encodeURIComponent(input.name)}`
   const disabled = await ask(`${path}/disable`, { reason: 'attack' })
-  expect(disabled).toEqual({ status: 200, body: { ...body, disabledAt: isoAfter(0) } })
+  expect(disabled).toEqual({
+    status: 200,
+    body: { ...body, disabledAt: isoAfter(0), version: laterThan(body) },
+  })
   expect(await ask(`${path}/disable`, { reason: 'attack' })).toMatchObject({
     status: 409,
     body: { code: 'already_disabled' },
   })
   const enabled = await ask(`/service-users/${String(body['id'])}/enable`, { reason: 'over' })
-  expect(enabled).toEqual({ status: 200, body })
+  expect(enabled).toEqual({ status: 200, body: { ...body, version: laterThan(disabled.body) } })
   expect(await ask(`${path}/enable`, {})).toMatchObject({ status: 409, body: { code: 'not_disabled' } })
 })
 
@@ -189,7 +196,7 @@ describe('a refusal is a problem with a stable code, and changes nothing', () =>
     ['an unknown key', () => [`/keys/${nobody}/rotate`, {}], 404, 'not_found'],
     ['a revoked key', () => [`/keys/${ids.revoked}/rotate`, {}], 409, 'key_revoked'],
     ['a disabled service user', () => [`/keys/${ids.disabled}/rotate`, {}], 409, 'service_user_disabled'],
-    ['tools', () => [`/keys/${ids.active}/rotate`, { tools: ['x'] }], 400, 'option_not_enforced'],
+    ['tools', () => [`/keys/${ids.active}/rotate`, { tools: ['x'] }], 400, 'field_unknown'],
     ['a name', () => [`/keys/${ids.active}/rotate`, { name: 'x' }], 400, 'field_unknown'],
     ['no overlap', () => [`/keys/${ids.active}/rotate`, { overlap: 'long' }], 400, 'overlap_invalid'],
     ['a long overlap', () => [`/keys/${ids.active}/rotate`, { overlap: '31d' }], 400, 'overlap_too_long'],

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { createAdminApi } from './admin/api.ts'
 import { createSelfRotationAnswer } from './admin/self-rotation.ts'
 import type { Recorder } from './audit/recorder.ts'
 import { openRecorder } from './audit/recorder.ts'
 import type { Config } from './config.ts'
 import type { NoticeSettings } from './config/notices.ts'
 import type { JwtIssuer } from './domain/issuer.ts'
-import type { Clock, TrailStore } from './domain/ports.ts'
+import type { ChangedSubject, Clock, TrailStore } from './domain/ports.ts'
 import { createTokenScanner } from './domain/service-key.ts'
 import type { SessionSystem } from './domain/session.ts'
 import type { Assertions } from './identity/assertions.ts'
 import { createAssertions } from './identity/assertions.ts'
+import type { KeyPurpose } from './identity/deployment-keys.ts'
+import { createKeyedDigest, deploymentKeys } from './identity/deployment-keys.ts'
 import { keepSigningKeys } from './identity/signing-key-file.ts'
 import type { Keys } from './keys/keys.ts'
 import { createKeys } from './keys/keys.ts'
@@ -26,6 +26,7 @@ import type { Sender } from './notices/sender.ts'
 import { createSlackSender } from './notices/slack.ts'
 import { createWebhookSender } from './notices/webhook.ts'
 import { createOutbound } from './outbound/outbound.ts'
+import { createAdministration, type Administration } from './postern/administration.ts'
 import { openPglite, openPostgres } from './store/store.ts'
 import type { Authenticator } from './verify/authenticator.ts'
 import type { VerifyJwt } from './verify/issuer.ts'
@@ -45,13 +46,19 @@ import { createVerify } from './verify/verify.ts'
 const holdMs = 5000
 
 /** Postern, wired: what the gateway, the CLI and a program of one's own stand on. */
-export interface Postern {
+export interface Postern extends Administration {
   readonly config: Config
   readonly clock: Clock
   readonly log: Logger
   /** Who sent a request, from its head alone. */
   readonly verify: Verify
   readonly lease: Lease
+  /** Tells of changes to keys and service users as they are learned; answers what ends the telling. */
+  onKeyChanges(listener: KeyChangesListener): () => void
+  /** Keys of the deployment's own for one purpose, the same on all its nodes; ready once started. */
+  deploymentKeys(purpose: KeyPurpose): readonly Buffer[]
+  /** The HMAC-SHA-256 of the exact text of a call's arguments, in hexadecimal; null unless the settings ask for it. */
+  readonly argumentsHmac: ((text: string) => string) | null
   /** What backends are told of a caller, signed; ready once started. */
   readonly assertions: Assertions
   readonly keys: Keys
@@ -60,8 +67,6 @@ export interface Postern {
   readonly maskTokens: (text: string) => string
   /** How many keys the verification cache holds. */
   cachedKeys(): number
-  /** The admin API, in process, for whoever may use this data directory. Throws where the schema is not this version's. */
-  admin(request: Request): Promise<Response>
   /** Rotates a key whose own token has been verified, at its own wish: the whole answer. Never rejects. */
   selfRotate(keyId: string, idempotencyKey: string): Promise<Response>
   /** One pass of what runs by itself once started: what is due is found, recorded and delivered. */
@@ -76,6 +81,8 @@ export interface Postern {
   /** Commits what is left of the trail and closes the store. */
   close(): Promise<void>
 }
+
+type KeyChangesListener = (changes: readonly ChangedSubject[] | 'all') => void
 
 const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
@@ -94,10 +101,14 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
 
   // Verification.
   const cache = createKeyCache(clock)
+  const keyListeners = new Set<KeyChangesListener>()
   const lease = createLease({
     lookups: store.lookups,
     clock,
-    onChanges: (changes) => cache.apply(changes),
+    onChanges(changes) {
+      cache.apply(changes)
+      for (const listener of keyListeners) listener(changes)
+    },
     onEpochWentBack: (from, to) =>
       log.error(
         { from, to },
@@ -116,8 +127,9 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   })
 
   // What the backend is told.
+  const signingKeys = () => config.signingKeys ?? keepSigningKeys(config.dataDir)
   const assertions = createAssertions({
-    keys: () => config.signingKeys ?? keepSigningKeys(config.dataDir),
+    keys: signingKeys,
     clock,
     epoch: lease.epoch,
   })
@@ -135,17 +147,17 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   })
   const onAdminFailure = (error: unknown) => log.error({ err: error }, 'the admin API failed')
   const selfRotate = createSelfRotationAnswer(keys, onAdminFailure)
-  const adminApi = createAdminApi({
+  const administration = createAdministration({
+    config,
+    store,
     keys,
-    trail: store.trail,
     notices,
-    // The socket is open to the user that this process runs as, and to nobody else.
-    actorOf: () => `local:${userInfo().username}`,
+    clock,
+    log,
     onFailure: onAdminFailure,
   })
 
   let recorder: Recorder | null = null
-  let schemaChecked: Promise<void> | null = null
 
   return {
     config,
@@ -153,19 +165,20 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
     log,
     verify,
     lease,
+    onKeyChanges(listener) {
+      keyListeners.add(listener)
+      return () => void keyListeners.delete(listener)
+    },
+    deploymentKeys: (purpose) => deploymentKeys(signingKeys(), purpose),
+    argumentsHmac: config.trail.argumentsHmac
+      ? createKeyedDigest(() => deploymentKeys(signingKeys(), 'arguments'))
+      : null,
     assertions,
     keys,
     trail: store.trail,
     maskTokens: scanner.mask,
     cachedKeys: () => cache.size().keys,
-    async admin(request) {
-      schemaChecked ??= store.checkSchema().catch((error: unknown) => {
-        schemaChecked = null
-        throw error
-      })
-      await schemaChecked
-      return adminApi(request)
-    },
+    ...administration,
     selfRotate,
     tick: () => notices.tick(),
     migrate: () => store.migrate(),

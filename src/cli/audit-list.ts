@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { CallJson, PageJson } from '../admin/schemas.ts'
+import type { CallJson } from '../admin/schemas-audit.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
 import { callCells, callHeadings, serviceUserNames, withCallFilter, type CallFilter } from './calls.ts'
 import { withAdmin } from './connect.ts'
 import { printJson, printPage } from './print.ts'

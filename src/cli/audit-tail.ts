@@ -4,7 +4,7 @@ import { callCells, serviceUserNames, withCallFilter, type CallFilter } from './
 import { withAdmin } from './connect.ts'
 import { readLock } from '../store/lock.ts'
 import { CommandFailed } from './failure.ts'
-import { follower, type ReadPage } from './follow.ts'
+import { follower, type ReadPage } from '../admin/follow.ts'
 import { print, printJson } from './print.ts'
 import { settingsOf } from './settings.ts'
 import { line } from './terminal.ts'

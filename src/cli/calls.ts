@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander'
-import type { CallJson, PageJson, ServiceUserJson } from '../admin/schemas.ts'
+import type { CallJson } from '../admin/schemas-audit.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
+import type { ServiceUserJson } from '../admin/schemas-service-users.ts'
 import { outcomes } from '../domain/call.ts'
 import type { Admin } from './connect.ts'
 import { instant, shown, shownShort } from './terminal.ts'

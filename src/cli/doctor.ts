@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { NoticeJson } from '../admin/schemas-notices.ts'
-import type { PageJson } from '../admin/schemas.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
 import type { Config } from '../config.ts'
 import { connect, type Admin } from './connect.ts'
 import type { Finding } from './doctor/finding.ts'
@@ -47,6 +47,13 @@ async function examine(config: Config): Promise<Finding[]> {
   }
 }
 
+const how: Readonly<Record<Admin['via'], string>> = {
+  remote: 'through the server that POSTERN_URL names',
+  server: 'through the running server',
+  postgres: 'directly: no server runs here',
+  embedded: 'directly: no server runs here',
+}
+
 /** The first check, which the others stand on: whether the database answers, through whoever holds it. */
 async function reach(config: Config): Promise<{ admin: Admin | null; finding: Finding }> {
   const check = 'database'
@@ -54,8 +61,7 @@ async function reach(config: Config): Promise<{ admin: Admin | null; finding: Fi
   try {
     admin = await connect(config)
     await admin.get('/service-users', { limit: '1' })
-    const via = admin.via === 'server' ? 'through the running server' : 'directly: no server runs here'
-    return { admin, finding: { check, level: 'ok', message: `answers, ${via}` } }
+    return { admin, finding: { check, level: 'ok', message: `answers, ${how[admin.via]}` } }
   } catch (error) {
     await admin?.close().catch(() => {})
     const message = error instanceof Error ? error.message : String(error)

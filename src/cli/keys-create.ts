@@ -1,6 +1,7 @@
 import { Command } from 'commander'
-import type { IssuedKeyJson } from '../admin/schemas.ts'
+import type { IssuedKeyJson } from '../admin/schemas-keys.ts'
 import { withAdmin } from './connect.ts'
+import { addressHelp, limitFacts, repeated, toolHelp } from './limits.ts'
 import { showOnce } from './secret-once.ts'
 import { settingsOf } from './settings.ts'
 import { facts, instantAndDistance, shown } from './terminal.ts'
@@ -9,6 +10,8 @@ interface Options {
   serviceUser: string
   name?: string
   expires?: string
+  tool: string[]
+  address: string[]
   selfRotate?: true
   json?: true
 }
@@ -20,9 +23,16 @@ export function keysCreateCommand(): Command {
     .requiredOption('--service-user <name>', 'the service user that it belongs to, by name or id')
     .option('--name <label>', 'what to call the key')
     .option('--expires <when>', 'a duration (180d), a date (2027-06-01: its end, UTC) or an RFC 3339 instant')
+    .option('--tool <pattern>', toolHelp, repeated, [])
+    .option('--address <cidr>', addressHelp, repeated, [])
     .option('--self-rotate', 'let the key rotate itself, with its own secret')
     .option('--json', 'print JSON, the secret included')
-    .action(async ({ json, ...asked }: Options, command: Command) => {
+    .action(async ({ json, tool, address, ...others }: Options, command: Command) => {
+      const asked = {
+        ...others,
+        ...(tool.length === 0 ? {} : { tools: tool }),
+        ...(address.length === 0 ? {} : { addresses: address }),
+      }
       const config = await settingsOf(command)
       await withAdmin(config, (admin) =>
         showOnce(() => admin.post<IssuedKeyJson>('/keys', asked), factsOf, { config, json }),
@@ -36,6 +46,7 @@ function factsOf(key: IssuedKeyJson): string {
     ['id', key.id],
     ['of', shown(key.serviceUser)],
     ['expires', instantAndDistance(key.expiresAt, Date.now())],
+    ...limitFacts(key),
     ...(key.familyEndsAt === null
       ? []
       : [['may rotate itself until', instantAndDistance(key.familyEndsAt, Date.now())] as const]),

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { KeyJson, PageJson } from '../admin/schemas.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
+import type { KeyJson } from '../admin/schemas-keys.ts'
 import { withAdmin } from './connect.ts'
 import { printJson, printPage } from './print.ts'
 import { settingsOf } from './settings.ts'
@@ -34,12 +35,13 @@ export function keysListCommand(): Command {
 
 /** All other columns at their widest leave so much of 120 for both names. */
 const namesRoom = 26
+const mostForTools = 100
 
 function keyTable(keys: readonly KeyJson[], now: number): string {
   const longest = (names: string[]) => Math.max(...names.map((name) => Array.from(name).length))
   const mostForName = Math.max(namesRoom / 2, namesRoom - longest(keys.map((key) => key.serviceUser)))
   const mostForUser = Math.max(namesRoom / 2, namesRoom - longest(keys.map((key) => key.name)))
-  return table(
+  const [headings = '', ...lines] = table(
     ['STATE', 'KEY', 'SERVICE USER', 'START', 'EXPIRES (UTC)', 'LAST USED', 'ID'],
     keys.map((key) => [
       key.state,
@@ -50,5 +52,10 @@ function keyTable(keys: readonly KeyJson[], now: number): string {
       key.lastUsedAt === null ? 'never' : distance(Date.parse(key.lastUsedAt), now),
       key.id,
     ]),
-  )
+  ).split('\n')
+  const rows = lines.flatMap((line, index) => {
+    const { tools = [] } = keys[index] ?? {}
+    return tools.length === 0 ? [line] : [line, `  tools: ${shownShort(tools.join(' '), mostForTools)}`]
+  })
+  return [headings, ...rows].join('\n')
 }

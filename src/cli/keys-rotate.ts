@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { RotatedKeyJson } from '../admin/schemas.ts'
+import type { RotatedKeyJson } from '../admin/schemas-keys.ts'
 import { withAdmin } from './connect.ts'
 import { keyId } from './key-id.ts'
 import { showOnce } from './secret-once.ts'

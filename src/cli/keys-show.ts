@@ -1,7 +1,8 @@
 import { Command } from 'commander'
-import type { KeyJson, KeyWithHistoryJson } from '../admin/schemas.ts'
+import type { KeyJson, ShownKeyJson } from '../admin/schemas-keys.ts'
 import { withAdmin } from './connect.ts'
 import { keyId } from './key-id.ts'
+import { limitFacts } from './limits.ts'
 import { print, printJson } from './print.ts'
 import { settingsOf } from './settings.ts'
 import { facts, instant, instantAndDistance, shown, table } from './terminal.ts'
@@ -15,7 +16,7 @@ export function keysShowCommand(): Command {
     .action(async (argument: string, { json }: { json?: true }, command: Command) => {
       const id = keyId(argument)
       await withAdmin(await settingsOf(command), async (admin) => {
-        const key = await admin.get<KeyWithHistoryJson>(`/keys/${id}`)
+        const key = await admin.get<ShownKeyJson>(`/keys/${id}`)
         if (json) return await printJson(key)
         const history = key.history.map((change) => [
           instant(change.at),
@@ -47,6 +48,7 @@ export function keyFacts(key: KeyJson): string {
     ['state', key.state],
     ['created', `${instantAndDistance(key.createdAt, now)} by ${shown(key.createdBy)}`],
     ['expires', instantAndDistance(key.expiresAt, now)],
+    ...limitFacts(key),
     ['last used', key.lastUsedAt === null ? 'never' : instantAndDistance(key.lastUsedAt, now)],
     ...more,
   ])

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { KeyJson } from '../admin/schemas.ts'
+import type { KeyJson } from '../admin/schemas-keys.ts'
 import { withAdmin } from './connect.ts'
 import { keyId } from './key-id.ts'
 import { keyFacts } from './keys-show.ts'

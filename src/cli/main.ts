@@ -2,12 +2,15 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config.ts'
 import { version } from '../version.gen.ts'
+import { adminLinkCommand } from './admin-link.ts'
+import { auditExportCommand } from './audit-export.ts'
 import { auditListCommand } from './audit-list.ts'
 import { auditTailCommand } from './audit-tail.ts'
 import { doctorCommand } from './doctor.ts'
 import { CommandFailed } from './failure.ts'
 import { initCommand } from './init.ts'
 import { keysCreateCommand } from './keys-create.ts'
+import { keysEditCommand } from './keys-edit.ts'
 import { keysEndOverlapCommand } from './keys-end-overlap.ts'
 import { keysExtendOverlapCommand } from './keys-extend-overlap.ts'
 import { keysListCommand } from './keys-list.ts'
@@ -15,14 +18,20 @@ import { keysRevokeCommand } from './keys-revoke.ts'
 import { keysRotateCommand } from './keys-rotate.ts'
 import { keysRotationCommand } from './keys-rotation.ts'
 import { keysShowCommand } from './keys-show.ts'
+import { keysSnippetCommand } from './keys-snippet.ts'
 import { keysUndoRotationCommand } from './keys-undo-rotation.ts'
+import { managementKeysCreateCommand } from './management-keys-create.ts'
+import { managementKeysListCommand } from './management-keys-list.ts'
+import { managementKeysRevokeCommand } from './management-keys-revoke.ts'
 import { migrateCommand } from './migrate.ts'
 import { noticesAckCommand } from './notices-ack.ts'
 import { noticesListCommand } from './notices-list.ts'
 import { noticesTestCommand } from './notices-test.ts'
+import { routesCheckCommand } from './routes-check.ts'
 import { serveCommand } from './serve.ts'
 import { serviceUsersCreateCommand } from './service-users-create.ts'
 import { serviceUsersDisableCommand } from './service-users-disable.ts'
+import { serviceUsersEditCommand } from './service-users-edit.ts'
 import { serviceUsersEnableCommand } from './service-users-enable.ts'
 import { serviceUsersListCommand } from './service-users-list.ts'
 import { shown } from './terminal.ts'
@@ -40,6 +49,7 @@ const program = new Command('postern')
       .description('the named identities that keys belong to')
       .addCommand(serviceUsersCreateCommand())
       .addCommand(serviceUsersListCommand())
+      .addCommand(serviceUsersEditCommand())
       .addCommand(serviceUsersDisableCommand())
       .addCommand(serviceUsersEnableCommand()),
   )
@@ -49,6 +59,8 @@ const program = new Command('postern')
       .addCommand(keysCreateCommand())
       .addCommand(keysListCommand())
       .addCommand(keysShowCommand())
+      .addCommand(keysEditCommand())
+      .addCommand(keysSnippetCommand())
       .addCommand(keysRotateCommand())
       .addCommand(keysRotationCommand())
       .addCommand(keysEndOverlapCommand())
@@ -60,7 +72,18 @@ const program = new Command('postern')
     new Command('audit')
       .description('the trail of calls and denials')
       .addCommand(auditListCommand())
-      .addCommand(auditTailCommand()),
+      .addCommand(auditTailCommand())
+      .addCommand(auditExportCommand()),
+  )
+  .addCommand(
+    new Command('management-keys')
+      .description('keys for automation: they drive the admin API, and open no route')
+      .addCommand(managementKeysCreateCommand())
+      .addCommand(managementKeysListCommand())
+      .addCommand(managementKeysRevokeCommand()),
+  )
+  .addCommand(
+    new Command('admin').description('people who administer the page').addCommand(adminLinkCommand()),
   )
   .addCommand(
     new Command('notices')
@@ -69,6 +92,7 @@ const program = new Command('postern')
       .addCommand(noticesTestCommand())
       .addCommand(noticesAckCommand()),
   )
+  .addCommand(new Command('routes').description('the routes of the gateway').addCommand(routesCheckCommand()))
   .addCommand(tickCommand())
   .addCommand(doctorCommand())
   .addCommand(migrateCommand())
@@ -104,10 +128,7 @@ function messageOf(error: unknown): string {
 function fail(message: string): void {
   const line = message
     .trim()
-    .replace(
-      /unknown option '(--(?:tool|address|rate)s?)(?:=[^']*)?'.*/s,
-      '$1 is not enforced yet, so it is refused',
-    )
+    .replace(/unknown option '(--rates?)(?:=[^']*)?'.*/s, '$1 is not enforced yet, so it is refused')
     .replaceAll(/[a-z][a-z0-9]{1,11}_[0-9A-Za-z]{40,}/g, '…')
     .replaceAll(/\s*\n\s*/g, ' ')
   process.stderr.write(`postern: ${shown(line)}\n`)

@@ -3,7 +3,7 @@ import { createPostern } from '../postern.ts'
 import { prepareDirectory } from '../store/data-directory.ts'
 import { acquireLock } from '../store/lock.ts'
 import { print, printJson } from './print.ts'
-import { settingsOf } from './settings.ts'
+import { localSettingsOf } from './settings.ts'
 
 /** `postern migrate`. */
 export function migrateCommand(): Command {
@@ -11,7 +11,7 @@ export function migrateCommand(): Command {
     .description('bring the database up to this version, making it where there is none')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: true }, command: Command) => {
-      const config = await settingsOf(command)
+      const config = await localSettingsOf(command)
       const lock =
         config.database === null
           ? await acquireLock(prepareDirectory(config.dataDir), { socketPath: null })

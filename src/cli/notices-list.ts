@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { NoticeJson } from '../admin/schemas-notices.ts'
-import type { PageJson } from '../admin/schemas.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
 import { withAdmin } from './connect.ts'
 import { printJson, printPage } from './print.ts'
 import { settingsOf } from './settings.ts'

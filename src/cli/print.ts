@@ -1,4 +1,4 @@
-import type { PageJson } from '../admin/schemas.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
 
 /** Writes lines to stdout and waits until they are out. */
 export async function print(text: string): Promise<void> {

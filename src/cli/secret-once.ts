@@ -1,14 +1,20 @@
-import type { IssuedKeyJson } from '../admin/schemas.ts'
 import type { Config } from '../config.ts'
 import { CommandFailed } from './failure.ts'
 import { print, printJson } from './print.ts'
 import { openTokenFile } from './token-file.ts'
 
+/** A service key or a management key, as it was made. */
+interface WithToken {
+  id: string
+  /** Null where the request was a repeat. */
+  token: string | null
+}
+
 /**
  * Issues a key and shows what came of it, the secret included: on a terminal or by `--json`; otherwise in a file of
  * its own, since what is printed may end up in a log.
  */
-export async function showOnce<Issued extends IssuedKeyJson>(
+export async function showOnce<Issued extends WithToken>(
   issue: () => Promise<Issued>,
   factsOf: (key: Issued) => string,
   { config, json }: { config: Config; json: true | undefined },
@@ -31,7 +37,7 @@ export async function showOnce<Issued extends IssuedKeyJson>(
   await print(`${factsOf(key)}\n\nThe secret is in the file ${file.keep(key.id, secretOf(key))}`)
 }
 
-function secretOf({ id, token }: IssuedKeyJson): string {
+function secretOf({ id, token }: WithToken): string {
   if (token === null) throw new CommandFailed(`the key ${id} is there already, and its secret was shown then`)
   return token
 }

@@ -12,7 +12,7 @@ import { createPostern } from '../postern.ts'
 import { prepareDirectory } from '../store/data-directory.ts'
 import { acquireLock } from '../store/lock.ts'
 import { CommandFailed } from './failure.ts'
-import { settingsOf } from './settings.ts'
+import { localSettingsOf } from './settings.ts'
 
 /** How long calls under way may take to finish once a stop is asked for, in milliseconds. */
 const graceMs = 10_000
@@ -25,8 +25,8 @@ interface Ready {
   url: string
   mcpUrl: string | null
   adminUrl: string
-  /** The page that it leads to is not there yet. */
-  setupUrl: null
+  /** Makes the first administrator; null where there is one. */
+  setupUrl: string | null
   dataDir: string
   demoKey: string | null
 }
@@ -63,7 +63,7 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
 
   try {
     const stopped = untilSignal()
-    const config = await withDemo(await settingsOf(command), options, cleanups)
+    const config = await withDemo(await localSettingsOf(command), options, cleanups)
     const dataDir = prepareDirectory(config.dataDir)
     const lock = await acquireLock(dataDir, { socketPath: socketPathFor(dataDir) })
     cleanups.push(() => lock.release())
@@ -78,18 +78,24 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
     cleanups.push(() => socket.close())
     const gateway = await startGateway(postern, recorder, metrics).catch(explainTaken)
     cleanups.push(() => gateway.close(graceMs))
+    postern.listensAt(gateway.url)
     // Last, when nothing can fail any more: a token is shown once.
     const demoKey = options.demo === true ? await issueDemoKey(postern) : null
 
     const mcpRoute = config.routes.find((route) => route.mcp && route.match.kind === 'exact')
-    announce(options, config, {
-      url: gateway.url,
-      mcpUrl: mcpRoute === undefined ? null : gateway.url + mcpRoute.path,
-      adminUrl: gateway.adminUrl,
-      setupUrl: null,
-      dataDir,
-      demoKey,
-    })
+    announce(
+      options,
+      config,
+      {
+        url: gateway.url,
+        mcpUrl: mcpRoute === undefined ? null : gateway.url + mcpRoute.path,
+        adminUrl: gateway.adminUrl,
+        setupUrl: await gateway.page.setupUrl(),
+        dataDir,
+        demoKey,
+      },
+      gateway.page.url,
+    )
     await stopped
     say(options, 'Stopping: calls under way may finish. Once more to stop at once.')
   } finally {
@@ -126,6 +132,8 @@ async function withDemo(config: Config, options: ServeOptions, cleanups: Cleanup
     timeoutMs: config.limits.upstreamTimeoutMs,
     assertion: 'shared',
     forwardCredential: false,
+    serviceUserHeader: null,
+    tools: null,
   }
   return { ...config, routes: [route] }
 }
@@ -155,17 +163,19 @@ function say(options: ServeOptions, text: string): void {
   if (options.json !== true) process.stdout.write(`${text}\n`)
 }
 
-function announce(options: ServeOptions, config: Config, ready: Ready): void {
+function announce(options: ServeOptions, config: Config, ready: Ready, pageUrl: string): void {
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(ready)}\n`)
     return
   }
   const lines = [
     `Postern is at ${ready.url}`,
+    `Page:    ${pageUrl}`,
     `Health:  ${ready.adminUrl}/_postern/healthz`,
     `Metrics: ${ready.adminUrl}/_postern/metrics`,
   ]
   if (ready.mcpUrl !== null) lines.push(`MCP:     ${ready.mcpUrl}`)
+  if (ready.setupUrl !== null) lines.push('', ...firstSignIn(ready.setupUrl, ready.dataDir))
   if (options.demo === true) lines.push('', ...firstCall(ready))
   if (config.database === null) {
     lines.push(
@@ -174,6 +184,16 @@ function announce(options: ServeOptions, config: Config, ready: Ready): void {
     )
   }
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** Whoever has the link becomes administrator: it isn't printed where it may end up in a log. */
+function firstSignIn(setupUrl: string, dataDir: string): string[] {
+  const what = 'for 30 minutes it makes whoever opens it first the administrator'
+  if (process.stdout.isTTY) return [`Set up the page (${what}):`, '', `  ${setupUrl}`]
+  const file = join(dataDir, 'setup-link')
+  rmSync(file, { force: true })
+  writeFileSync(file, `${setupUrl}\n`, { mode: 0o600, flag: 'wx' })
+  return [`Set up the page: the link is in ${file} (${what})`]
 }
 
 function firstCall({ mcpUrl, demoKey, dataDir }: Ready): string[] {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { ServiceUserJson } from '../admin/schemas.ts'
+import type { ServiceUserJson } from '../admin/schemas-service-users.ts'
 import { withAdmin } from './connect.ts'
 import { print, printJson } from './print.ts'
 import { serviceUserFacts } from './service-users-create.ts'

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { PageJson, ServiceUserJson } from '../admin/schemas.ts'
+import type { PageJson } from '../admin/schemas-common.ts'
+import type { ServiceUserJson } from '../admin/schemas-service-users.ts'
 import { withAdmin } from './connect.ts'
 import { printJson, printPage } from './print.ts'
 import { settingsOf } from './settings.ts'

@@ -48,13 +48,20 @@ describe('usage is answered with 2 and one line', () => {
     [['keys', 'list', '--nope'], "2 unknown option '--nope'"],
     [['keys', 'create'], "2 required option '--service-user <name>' not specified"],
     [
-      ['keys', 'create', '--service-user', 'x', '--tool', 'y'],
-      '2 --tool is not enforced yet, so it is refused',
+      ['keys', 'create', '--service-user', 'x', '--rate=1/s'],
+      '2 --rate is not enforced yet, so it is refused',
     ],
+    [['keys', 'edit', '00000000-0000-7000-8000-000000000000'], '2 say what to change'],
     [
-      ['keys', 'create', '--service-user', 'x', '--address=::1'],
-      '2 --address is not enforced yet, so it is refused',
+      ['keys', 'edit', '00000000-0000-7000-8000-000000000000', '--tool', 'x', '--all-tools'],
+      '2 give either --tool or --all-tools',
     ],
+    [['service-users', 'edit', 'x'], '2 say what to change'],
+    [['keys', 'snippet'], '2 say for which client: --client claude-code|'],
+    [['keys', 'snippet', '--client', 'emacs'], '2 option'],
+    [['management-keys', 'create', 'x'], "2 required option '--role <role>' not specified"],
+    [['management-keys', 'create', 'x', '--role', 'owner'], '2 option'],
+    [['audit', 'export', '--format', 'xml'], '2 option'],
     [['keys', 'show'], "2 missing required argument 'id'"],
     [['keys', 'turn', 'x'], "2 unknown command 'turn'"],
     [['keys', 'rotate'], "2 missing required argument 'id'"],
@@ -65,11 +72,6 @@ describe('usage is answered with 2 and one line', () => {
     [['keys', 'list', '--no\u001b[2Jpe'], "2 unknown option '--no\\u{1b}[2Jpe'"],
   ])('%j', async (args, line) => {
     expect(await refusal(...args)).toContain(line)
-  })
-
-  test('POSTERN_URL, which nothing serves yet', async () => {
-    const { code, stderr } = await run(['keys', 'list'], { cwd, env: { POSTERN_URL: 'https://example.com' } })
-    expect([code, stderr]).toEqual([2, 'postern: POSTERN_URL is not available in this version\n'])
   })
 
   test('a key that was pasted into an argument is not repeated', async () => {

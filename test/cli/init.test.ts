@@ -68,10 +68,19 @@ const nobody: Talk = { show: async () => {}, ask: null }
 
 describe('what is written', () => {
   test.each([
-    ['app', ['proxy.ts', 'postern.ts', 'app/api/agents/whoami/route.ts'], './postern.config'],
+    [
+      'app',
+      ['proxy.ts', 'postern.ts', 'app/admin/api-keys/[[...path]]/route.ts', 'app/api/agents/whoami/route.ts'],
+      './postern.config',
+    ],
     [
       'src/app',
-      ['src/proxy.ts', 'src/postern.ts', 'src/app/api/agents/whoami/route.ts'],
+      [
+        'src/proxy.ts',
+        'src/postern.ts',
+        'src/app/admin/api-keys/[[...path]]/route.ts',
+        'src/app/api/agents/whoami/route.ts',
+      ],
       '../postern.config',
     ],
   ])('beside %s, and the settings at the root', async (appFolder, paths, settings) => {
@@ -140,7 +149,12 @@ describe('nothing is overwritten without asking', () => {
     put('.gitignore', 'node_modules')
     const { written, left } = await initialise(root, plain, nobody)
     expect(left).toEqual(['postern.ts', 'proxy.ts'])
-    expect(written).toEqual(['postern.config.ts', 'app/api/agents/whoami/route.ts', '.gitignore'])
+    expect(written).toEqual([
+      'postern.config.ts',
+      'app/api/agents/whoami/route.ts',
+      'app/admin/api-keys/[[...path]]/route.ts',
+      '.gitignore',
+    ])
     const files = snapshot()
     expect(files['postern.ts']).toBe('export const mine = 1\n')
     expect(files['proxy.ts']).toBe('export const proxy = mine\n')
@@ -164,7 +178,7 @@ describe('nothing is overwritten without asking', () => {
     const { talk, asked, shown } = person({ Write: true, 'Overwrite proxy.ts': true })
     const { written, left } = await initialise(root, { ...plain, yes: false }, talk)
     expect(asked).toEqual([
-      'Write postern.config.ts, app/api/agents/whoami/route.ts?',
+      'Write postern.config.ts, app/api/agents/whoami/route.ts, app/admin/api-keys/[[...path]]/route.ts?',
       'Overwrite postern.ts?',
       'Overwrite proxy.ts?',
       'Add that line to .gitignore?',

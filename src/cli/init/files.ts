@@ -24,6 +24,10 @@ export function filesFor({ base }: Pick<NextApp, 'base'>, { clerk, cron }: InitC
     { path: `${base}postern.ts`, content: instance(base === '' ? './' : '../') },
     { path: `${base}proxy.ts`, content: clerk ? proxyWithClerk : proxy },
     { path: `${base}app/api/agents/whoami/route.ts`, content: sampleRoute },
+    {
+      path: `${base}app/admin/api-keys/[[...path]]/route.ts`,
+      content: clerk ? adminPageWithClerk : adminPage,
+    },
     ...(cron ? [{ path: `${base}app/postern/tick/route.ts`, content: cronRoute }] : []),
   ]
 }
@@ -56,6 +60,12 @@ const agentRoutes = `    // Agents, by service key.
     // { path: "/api/mcp", mcp: true, accepts: ["service-key"] },
 `
 
+// The page must answer whoever isn't signed in, and its API programs with a management key.
+const adminPageRoutes = `    // The page where keys are managed: its own route.ts says who may.
+    { path: "/admin/api-keys", public: true },
+    { path: "/admin/api-keys/*", public: true },
+`
+
 // Not under /api: there a public route is what `postern doctor` warns of.
 const cronRouteSettings = `    // The scheduler: the route asks for CRON_SECRET itself.
     { path: "/postern/tick", public: true },
@@ -68,7 +78,7 @@ ${settingsComment}
 export default defineConfig({
 ${commonSettings}
   routes: [
-${agentRoutes}${cron ? cronRouteSettings : ''}    // Everyone. Public routes leave no trail.
+${agentRoutes}${adminPageRoutes}${cron ? cronRouteSettings : ''}    // Everyone. Public routes leave no trail.
     { path: "/", public: true },
     { path: "/favicon.ico", public: true },
     // People, once \`sessions\` says whose session a request carries:
@@ -100,7 +110,7 @@ ${commonSettings}
   }),
 
   routes: [
-${agentRoutes}${cron ? cronRouteSettings : ''}    // Everyone. Public routes leave no trail.
+${agentRoutes}${adminPageRoutes}${cron ? cronRouteSettings : ''}    // Everyone. Public routes leave no trail.
     { path: "/sign-in", public: true },
     { path: "/sign-in/*", public: true },
     { path: "/sign-up", public: true },
@@ -173,6 +183,46 @@ export async function GET(request: Request): Promise<Response> {
   const { id, customer } = await postern.requireServiceUser(request);
   return Response.json({ serviceUserId: id, customer });
 }
+`
+
+const adminPage = `import { postern } from "../../../../postern";
+
+/**
+ * The page where keys are managed, and its API. Nobody gets in until this says
+ * who: make it (request) => { id, email, role: "admin" } for the person whose
+ * session the request carries, and null for everyone else. "owner" sees the
+ * service users of their own verified address, "auditor" reads.
+ */
+export const { GET, POST, PATCH, DELETE } = postern.adminPage({
+  authorize: () => null,
+});
+`
+
+const adminPageWithClerk = `import { clerkAuthorize } from "postern/next";
+import { postern } from "../../../../postern";
+
+const {
+  CLERK_JWT_KEY,
+  CLERK_ISSUER = "",
+  APP_ORIGIN = "http://localhost:3000",
+  POSTERN_ADMINS = "",
+} = process.env;
+
+const admins = POSTERN_ADMINS.split(",");
+
+/**
+ * The page where keys are managed, and its API: for the people whose Clerk user
+ * ids are in POSTERN_ADMINS, separated by commas. Besides "admin" there are
+ * "owner", who sees the service users of their own address, and "auditor".
+ */
+export const { GET, POST, PATCH, DELETE } = postern.adminPage({
+  authorize: clerkAuthorize({
+    jwtKey: CLERK_JWT_KEY,
+    issuer: CLERK_ISSUER,
+    authorizedParties: [APP_ORIGIN],
+    role: ({ sub }) => (admins.includes(sub) ? "admin" : null),
+  }),
+});
 `
 
 const cronRoute = `import { postern } from "../../../postern";

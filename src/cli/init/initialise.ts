@@ -128,13 +128,16 @@ function indented(text: string): string {
     .join('\n')
 }
 
-function nextSteps({ dependencies }: NextApp, { clerk, cron }: InitOptions): string[] {
+function nextSteps({ dependencies, base }: NextApp, { clerk, cron }: InitOptions): string[] {
   const missing = ['postern', ...(clerk ? ['@clerk/nextjs', '@clerk/backend'] : [])].filter(
     (name) => !dependencies.has(name),
   )
   return [
     ...(missing.length > 0 ? [`npm install ${missing.join(' ')}`] : []),
     ...(clerk ? ['set CLERK_JWT_KEY, CLERK_ISSUER and APP_ORIGIN, for the build too'] : []),
+    clerk
+      ? 'set POSTERN_ADMINS to the Clerk user ids of those who may manage keys, at /admin/api-keys'
+      : `say in ${base}app/admin/api-keys/[[...path]]/route.ts who may manage keys, at /admin/api-keys`,
     ...(cron ? ['set CRON_SECRET, and let a scheduler GET /postern/tick each minute with it'] : []),
     'name your routes in postern.config.ts: whatever none of them matches is now refused',
     'npx postern doctor (it reads the environment, and no .env file)',

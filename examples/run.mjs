@@ -16,6 +16,8 @@ const env = {
   NEXT_TELEMETRY_DISABLED: '1',
   POSTERN_DATA: dataDir,
   MMM_URL: process.env.MMM_URL ?? url,
+  // The app listens on the loopback, below. Nobody else sets it.
+  MMM_EVERYONE_IS_ADMIN: 'on this machine',
 }
 const agent = 'mmm-agent'
 
@@ -65,7 +67,9 @@ function announce(key) {
     },
   }
   if (json) {
-    process.stdout.write(`${JSON.stringify({ url, mcpUrl: `${url}/api/mcp`, dataDir, command, key })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ url, mcpUrl: `${url}/api/mcp`, adminUrl: `${url}/admin/api-keys`, dataDir, command, key })}\n`,
+    )
     return
   }
   const shown = process.stdout.isTTY || key === null ? key : keep(key)
@@ -73,6 +77,7 @@ function announce(key) {
     '',
     `The app is at ${url}: people sign in there.`,
     `Agents call ${url}/api/mcp.`,
+    `Keys are managed at ${url}/admin/api-keys, by whoever has signed in.`,
     key === null
       ? `A key was issued at an earlier start. For another: npx postern keys create --service-user ${agent} --data ${dataDir}`
       : `The key, ${process.stdout.isTTY ? 'shown this once' : 'in a file'}: ${shown}`,

@@ -18,6 +18,9 @@ export default defineConfig({
   routes: [
     { path: '/sign-in', public: true },
     { path: '/sign-in/*', public: true },
+    // Its own route.ts says who may, and programs come with a management key.
+    { path: '/admin/api-keys', public: true },
+    { path: '/admin/api-keys/*', public: true },
     { path: '/api/mcp', mcp: true, accepts: ['service-key'] },
     { path: '/api/*', accepts: ['service-key'] },
     { path: '/*', accepts: ['session'] },

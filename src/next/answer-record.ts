@@ -1,5 +1,6 @@
 import type { Finish } from '../audit/recorder.ts'
 import type { Outcome } from '../domain/call.ts'
+import type { Reason } from '../domain/verdict.ts'
 import { styleOf } from './gate.ts'
 import { refusalResponse } from './refusal.ts'
 import type { Recording } from './thrown.ts'
@@ -19,13 +20,18 @@ export async function recordAnswer(
   answer: Response,
   recording: Recording & {
     isHead: boolean
+    /** Why not all of the handler's answer went on; null where it did, so far. */
+    reason: () => Reason | null
     /** Told of a stream before its answer is handed on, with a promise of its end. */
     onStream: (ended: Promise<void>) => Promise<void>
   },
 ): Promise<Response> {
   const { begun, passage, durationMs } = recording
   const { status, body } = answer
-  const ended = (outcome: Outcome): Finish => ({ outcome, reason: null, status, durationMs: durationMs() })
+  function ended(outcome: Outcome): Finish {
+    const reason = recording.reason()
+    return { outcome: reason === null ? outcome : 'failed', reason, status, durationMs: durationMs() }
+  }
   const isEvents = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
   let start: Start = { chunks: [], reader: null, failed: null }
   if (body !== null && !recording.isHead) {

@@ -1,16 +1,18 @@
 import type { Config, Route } from '../config.ts'
-import type { Principal, PrincipalKind } from '../domain/verdict.ts'
+import { type Principal, type PrincipalKind, refusalFor } from '../domain/verdict.ts'
 import type { RouteTable } from '../front/routes.ts'
 import { AssertionRefused } from '../identity/assertion-refused.ts'
 import { assertionHeader } from '../identity/assertion-form.ts'
 import { type PublicKeys, type VerifiedAssertion, verifyAssertion } from '../identity/verify-assertion.ts'
 import type { AppRequest } from './front.ts'
 import { pageHeaders } from './next-modules.ts'
+import { mayCallAll } from './granted-tools.ts'
 import type { Node } from './node.ts'
 
 /**
  * A request that may not be served. Thrown out of a route handler or a page, Next itself answers it with its
- * status; `response()` says more. `code` is stable: that of the assertion's refusal, or `wrong_caller`.
+ * status; `response()` says more. `code` is stable: that of the assertion's refusal, `wrong_caller`, or
+ * `tool_not_granted`.
  */
 export class CallerRefused extends Error {
   override readonly name = 'CallerRefused'
@@ -45,6 +47,8 @@ export class CallerRefused extends Error {
 export interface CallerOptions {
   /** The path of the route in the settings, where the request's own path doesn't find it (a rewrite, a page). */
   route?: string
+  /** Names of the tools that this serves: the caller must be granted all of them. */
+  tools?: readonly string[]
 }
 
 /** Who calls, as the assertion of the request says. */
@@ -82,23 +86,27 @@ export function createRequireCaller(
     return found
   }
 
-  return async (request, { route } = {}) => {
+  return async (request, { route, tools = [] } = {}) => {
     const headers = request === undefined ? await pageHeaders() : request.headers
     const token = headers.get(assertionHeader) ?? ''
+    let assertion: VerifiedAssertion
     try {
       if (token === '') throw new AssertionRefused('missing')
       const audience = audienceOf(request, route)
-      const { principal } = await verified(token, audience, await options.use())
-      if (options.kinds.includes(principal.kind)) return principal
+      assertion = await verified(token, audience, await options.use())
     } catch (error) {
       if (error instanceof AssertionRefused) throw new CallerRefused(error.code, 401, error.message)
       throw error
     }
-    throw new CallerRefused(
-      'wrong_caller',
-      403,
-      `This is for callers of another kind: ${options.kinds.join(', ')}.`,
-    )
+    if (!options.kinds.includes(assertion.principal.kind))
+      throw new CallerRefused(
+        'wrong_caller',
+        403,
+        `This is for callers of another kind: ${options.kinds.join(', ')}.`,
+      )
+    if (tools.length > 0 && !(await mayCallAll(tools, assertion, config, options.use)))
+      throw new CallerRefused('tool_not_granted', 403, refusalFor('tool_not_granted').message)
+    return assertion.principal
   }
 
   function audienceOf(request: AppRequest | undefined, route: string | undefined): readonly string[] {

@@ -2,6 +2,7 @@ import type { Config, Route, Settings } from '../config.ts'
 import { ConfigInvalid, parseConfig } from '../config.ts'
 import type { RouteTable } from '../front/routes.ts'
 import { createRouteTable } from '../front/routes.ts'
+import { createAdminPage, type AdminPage, type AdminPageOptions } from './admin-page.ts'
 import { type CallerOptions, createRequireCaller, type RequireCaller } from './caller.ts'
 import { createCron, type CronOptions } from './cron.ts'
 import { afterAnswer } from './next-modules.ts'
@@ -15,6 +16,10 @@ export { SessionRefused } from '../domain/session.ts'
 export type { ReadSession, Session, SessionRequest, SessionSystem } from '../domain/session.ts'
 export { clerk } from '../verify/clerk.ts'
 export type { ClerkSettings } from '../verify/clerk.ts'
+export type { Authorize, HostPerson } from '../admin/hosted.ts'
+export { clerkAuthorize } from './admin-page-clerk.ts'
+export type { ClerkAuthorizeSettings } from './admin-page-clerk.ts'
+export type { AdminPage, AdminPageOptions } from './admin-page.ts'
 export { CallerRefused } from './caller.ts'
 export type { AppRequest } from './front.ts'
 export { PlaceRefused } from './place.ts'
@@ -33,6 +38,8 @@ export interface NextPostern {
   requirePrincipal: RequireCaller
   /** Wraps a route handler that no proxy stands in front of. */
   withPostern<Context>(handler: Handler<Context>, options?: WrapperOptions): RouteHandler<Context>
+  /** The page and its API: what `app/admin/api-keys/[[...path]]/route.ts` exports. */
+  adminPage(options: AdminPageOptions): AdminPage
   /** A route handler for a scheduler to call, where there are no timers. */
   cron(options: CronOptions): (request: Request) => Promise<Response>
 }
@@ -109,6 +116,7 @@ export function createPostern(settings: Settings): NextPostern {
         return wrapped(request, context)
       }
     },
+    adminPage: (options) => createAdminPage({ ...options, use }),
     cron: (options) => createCron({ ...options, use }),
   }
 }
@@ -126,6 +134,11 @@ function refuseWhatNextCannot({ routes }: Config): void {
     ...(route.assertion === 'request'
       ? [
           `routes[${index}].assertion is "request": has no use in a Next app, where the assertion never leaves the process`,
+        ]
+      : []),
+    ...(route.serviceUserHeader !== null
+      ? [
+          `routes[${index}].serviceUserHeader is "${route.serviceUserHeader}": has no use in a Next app; name one for all with headers.serviceUser`,
         ]
       : []),
     ...(route.bodyLimitBytes > nextBodyBytes

@@ -5,6 +5,7 @@ import type { Arrival } from '../front/arrival.ts'
 import { readAddress } from '../front/client-address.ts'
 import { type Head, readHead } from '../front/head.ts'
 import { readTarget } from '../front/target.ts'
+import { traceIdOf } from '../mcp/trace-context.ts'
 
 /** A request as Next hands it over. `nextUrl` is there in `proxy.ts` and in route handlers. */
 export interface AppRequest extends Request {
@@ -42,6 +43,7 @@ export function createReadFront(options: {
       path: pathname,
       clientAddress: trustedHops === null ? null : hopOf(headers.get('x-forwarded-for'), trustedHops),
       userAgent: headers.get('user-agent'),
+      traceId: traceIdOf(headers.get('traceparent')),
     }
     const raw = options.rawRefusal()
     if (!target.ok || raw === 'url_ambiguous')

@@ -1,11 +1,12 @@
 import type { Begun } from '../audit/recorder.ts'
 import { selfRotationPath, type Config, type Route } from '../config.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
-import { createAdmission } from '../front/admission.ts'
+import { createAdmission, useOf } from '../front/admission.ts'
 import { type Caller, callerOf, nobody } from '../front/caller.ts'
 import type { Drafts } from '../front/drafts.ts'
 import { createDrafts } from '../front/drafts.ts'
 import { createResourceMetadata, metadataHeaders } from '../front/resource-metadata.ts'
+import { neededScope } from '../front/needed-scope.ts'
 import type { RouteTable } from '../front/routes.ts'
 import { createSelfRotation } from '../front/self-rotation.ts'
 import { idToAnswer, type McpBody } from '../mcp/read-calls.ts'
@@ -132,6 +133,7 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
       method: request.method,
       route,
       timeoutMs: config.limits.bodyTimeoutMs,
+      argumentsHmac: node.postern.argumentsHmac,
       open: () => bodyOf(request),
     })
     if (verdict.allowed && !route.public) {
@@ -147,8 +149,17 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
     passage.rpcId = idToAnswer(body.calls)
 
     // 5 and 6. May it, can it be recorded, and does its key still hold?
-    const admit = createAdmission({ recorder: node.recorder, log: node.postern.log })
-    const { begun, refusal } = await admit(verdict, () => rowsOf(passage, node), route.trailMode)
+    const admit = createAdmission({
+      recorder: node.recorder,
+      policy: config.policy,
+      log: node.postern.log,
+    })
+    const { begun, refusal } = await admit(
+      verdict,
+      useOf(route, arrival, body.calls),
+      () => rowsOf(passage, node),
+      route.trailMode,
+    )
     if (begun === null) return refuse(passage, node, refusal)
     if (refusal === null)
       return { kind: 'allowed', route, passage, allowed: verdict, begun, body: body.bytes }
@@ -207,12 +218,13 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
 }
 
 /** How the refusal of a request has to look. */
-export function styleOf({ arrival, route, rpcId, allowed, resourceMetadata, issuer }: Passage) {
+export function styleOf({ arrival, route, rpcId, allowed, calls, resourceMetadata, issuer }: Passage) {
   return {
     isMcp: route?.mcp ?? false,
     requestId: arrival.requestId,
     rpcId,
     credentialKind: allowed?.credentialKind ?? null,
+    scope: allowed?.credentialKind === 'jwt' ? neededScope(calls) : null,
     resourceMetadata,
     issuer,
   }

@@ -1,7 +1,9 @@
 import type { Route } from '../config.ts'
+import { readManagementToken } from '../domain/management-key.ts'
 import type { Allowed } from '../domain/verdict.ts'
 import { withoutCookies } from '../identity/credentials.ts'
 import { createIdentityHeaders } from '../identity/headers.ts'
+import { rememberGrants } from './granted-tools.ts'
 import type { Node } from './node.ts'
 
 export interface AppIdentity {
@@ -40,6 +42,7 @@ export function createAppIdentity(serviceUserHeader: string): AppIdentity {
       if (caller === null) return
       const { allowed, route } = caller
       if (!route.accepts.includes('session')) stripSession(headers, postern)
+      rememberGrants(allowed.grants)
       const assertion = postern.assertions.shared(allowed, route.path)
       const named = identity.answerHeaders(allowed.principal, assertion)
       for (let at = 0; at + 1 < named.length; at += 2) {
@@ -61,6 +64,13 @@ function stripSession(headers: Headers, { config: { sessions } }: Node['postern'
 
 /** The proof stays here, unless its route says otherwise, and what looks like a token of ours whatever it says. */
 function mayKeep(value: string, postern: Node['postern'], caller: Caller | null): boolean {
+  // The page's API asks for its management keys itself, on a route that is public here.
+  if (caller === null && isManagementKey(value)) return true
   if (postern.maskTokens(value) !== value) return false
   return caller === null || (caller.allowed.credentialKind === 'jwt' && caller.route.forwardCredential)
+}
+
+function isManagementKey(authorization: string): boolean {
+  const [scheme = '', token = '', ...more] = authorization.split(' ')
+  return scheme.toLowerCase() === 'bearer' && more.length === 0 && readManagementToken(token) !== null
 }

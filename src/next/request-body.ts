@@ -1,7 +1,7 @@
 import type { Route } from '../config.ts'
 import type { Reason } from '../domain/verdict.ts'
 import type { Head } from '../front/head.ts'
-import type { McpBody } from '../mcp/read-calls.ts'
+import type { ArgumentsHmac, McpBody } from '../mcp/read-calls.ts'
 import { readCalls, refuseMediaType } from '../mcp/read-calls.ts'
 import { readBody } from './body.ts'
 
@@ -21,6 +21,7 @@ export async function readRequestBody(options: {
   method: string
   route: Route
   timeoutMs: number
+  argumentsHmac: ArgumentsHmac | null
   open: () => ReadableStream<Uint8Array> | null
 }): Promise<RequestBody> {
   const { head, method, route } = options
@@ -43,7 +44,7 @@ export async function readRequestBody(options: {
   const limits = { limitBytes: route.bodyLimitBytes, timeoutMs: options.timeoutMs, announcedBytes }
   const bytes = await readBody(hasBody ? options.open() : null, limits)
   if (typeof bytes === 'string') return refused(bytes)
-  const result = readCalls(bytes, headers)
+  const result = readCalls(bytes, headers, options.argumentsHmac)
   return result.ok ? { ok: true, bytes, calls: result.body } : refused(result.reason, result.id)
 }
 

@@ -2,6 +2,8 @@ import type { Config, Route } from '../config.ts'
 import type { Principal } from '../domain/verdict.ts'
 import type { RouteTable } from '../front/routes.ts'
 import { recordAnswer } from './answer-record.ts'
+import { listRulesFor } from '../front/list-rules.ts'
+import { filterAnswer } from './filtered-answer.ts'
 import { createGate } from './gate.ts'
 import { giveRequest } from './given-request.ts'
 import { createAppIdentity } from './identity.ts'
@@ -74,10 +76,15 @@ export function createWrapper(
     } catch (error) {
       return await finishThrown(error, { begun, passage, durationMs })
     }
-    return recordAnswer(answer, {
+    const asked = { httpMethod: request.method, calls: passage.calls }
+    const rules = route.mcp ? listRulesFor(allowed, route, config.policy, asked) : null
+    const filtered =
+      rules === null ? { answer, reason: () => null } : await filterAnswer(answer, rules, passage)
+    return recordAnswer(filtered.answer, {
       begun,
       passage,
       durationMs,
+      reason: filtered.reason,
       isHead: request.method === 'HEAD',
       onStream: (ended) => options.after(ended.then(node.drained)),
     })

@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CallJson, PageJson } from '../../src/admin/schemas.ts'
+import type { CallJson } from '../../src/admin/schemas-audit.ts'
+import type { PageJson } from '../../src/admin/schemas-common.ts'
 import { run } from '../cli/bin.ts'
 import { freePort } from '../free-port.ts'
 
@@ -128,4 +129,26 @@ test('a page is for people with a session, and neither kind opens what is for th
   const authorization = `Bearer ${example.key}`
   expect((await fetch(example.url, { headers: { authorization } })).status).toBe(401)
   expect((await fetch(example.url, { headers: { cookie: `${cookie}0` } })).status).toBe(401)
+})
+
+test('the page where keys are managed is in the app, and for people who have signed in', async () => {
+  const page = `${example.url}/admin/api-keys`
+  const document = await fetch(page)
+  expect(document.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+  expect(await document.text()).toContain('<base href="/admin/api-keys/">')
+  const me = (headers: Record<string, string>) => fetch(`${page}/api/v1/me`, { headers })
+  expect((await me({})).status).toBe(401)
+  expect((await me({ cookie: 'mmm_session=Ada.0' })).status).toBe(401)
+  expect((await me({ authorization: `Bearer ${example.key}` })).status).toBe(401)
+  const signedIn = await fetch(`${example.url}/sign-in/local`, {
+    method: 'POST',
+    body: new URLSearchParams({ name: 'Ada Lovelace' }),
+    redirect: 'manual',
+  })
+  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+  expect(await (await me({ cookie })).json()).toMatchObject({
+    actor: 'Ada Lovelace',
+    role: 'admin',
+    via: 'host',
+  })
 })

@@ -13,6 +13,7 @@ const passage: Passage = {
     path: '/x',
     clientAddress: null,
     userAgent: null,
+    traceId: null,
   },
   route: null,
   allowed: null,
@@ -49,6 +50,7 @@ function begunCall(isSafe = true) {
       passage,
       durationMs: () => 1,
       isHead: false,
+      reason: () => null,
       onStream: () => Promise.resolve(),
     })
   return { told, commit, record }

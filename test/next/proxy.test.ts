@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Finish, Recorder } from '../../src/audit/recorder.ts'
 import { createRouteTable } from '../../src/front/routes.ts'
 import { createProxy, type ProxyRequest } from '../../src/next/proxy.ts'
@@ -15,6 +15,8 @@ beforeAll(async () => {
   gateway = await openGateway({ routes: [{ path: '/api/*', accepts: ['service-key'] }] })
   key = await gateway.issueKey()
 })
+// A machine that stood still for a second has lost its lease, which would be another refusal.
+beforeEach(() => gateway.postern.lease.ensureFresh())
 afterAll(() => gateway.close())
 
 /** The proxy over the real Postern, whose recorder is this one. */

@@ -16,7 +16,8 @@ export default async function Home() {
     <main>
       <h1>MMM Wizard</h1>
       <p>
-        Signed in as <strong>{decodeURIComponent(id)}</strong>. What each channel brought in over two years:
+        Signed in as <strong>{decodeURIComponent(id)}</strong>. Agents' keys are{' '}
+        <a href="/admin/api-keys">managed here</a>. What each channel brought in over two years:
       </p>
       <table style={{ borderCollapse: 'collapse', width: '100%' }}>
         <thead>

@@ -38,6 +38,8 @@ export default defineConfig({
     { path: '/login', public: true },
     { path: '/api/health', public: true },
     { path: '/api/runs', public: true },
+    { path: '/admin/api-keys', public: true },
+    { path: '/admin/api-keys/*', public: true },
     { path: '/api/mcp', mcp: true, accepts: ['service-key'] },
     { path: '/api/wrapped/mcp', mcp: true, accepts: ['service-key'] },
     // A route for JWTs takes an issuer in the settings.

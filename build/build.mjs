@@ -4,6 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildPage } from './page.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -27,6 +28,8 @@ writeIfChanged(
   join(root, 'src/version.gen.ts'),
   `// Made by build/build.mjs from package.json. Not edited, not committed.\nexport const version = ${JSON.stringify(version)}\n`,
 )
+
+buildPage(root)
 
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')

@@ -2,7 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs that some tests drive and npm doesn't bring: each with its Debian package. */
-const packages = { nginx: 'nginx-light', caddy: 'caddy' } as const
+const packages = {
+  nginx: 'nginx-light',
+  caddy: 'caddy',
+  python3: 'python3',
+  perl: 'perl',
+  jq: 'jq',
+  chromium: 'chromium',
+} as const
 
 export type Program = keyof typeof packages
 

@@ -1,18 +1,29 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { benchFilter } from './filter.mjs'
 import { benchGateway } from './gateway.mjs'
 import { isReached, machine, printFigures } from './measure.mjs'
 import { benchNext } from './next.mjs'
+import { benchPage } from './page.mjs'
 import { startPostgres } from './postgres.mjs'
 import { profileGateway } from './profile.mjs'
 import { benchSweep } from './sweep.mjs'
 import { benchTrail } from './trail.mjs'
 import { benchVerify } from './verify.mjs'
 
-const subjects = { verify: benchVerify, gateway: benchGateway, trail: benchTrail, sweep: benchSweep }
-/** Only where it is asked for by name: `profile` says where the time goes, and `next` fetches Next by npm. */
-const onRequest = { next: benchNext, profile: profileGateway }
+const subjects = {
+  verify: benchVerify,
+  gateway: benchGateway,
+  filter: benchFilter,
+  trail: benchTrail,
+  sweep: benchSweep,
+}
+/**
+ * Only where it is asked for by name: `profile` says where the time goes, `next` fetches Next by npm, and `page` fills
+ * ten million rows first, 8 GB of disk for some ten minutes.
+ */
+const onRequest = { next: benchNext, page: benchPage, profile: profileGateway }
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !(name in subjects) && !(name in onRequest))

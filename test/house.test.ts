@@ -55,6 +55,8 @@ const placeOf: Record<string, RegExp> = {
   nodemailer: /^notices\/email\.ts$/,
   standardwebhooks: /^notices\/webhook\.ts$/,
   'ipaddr.js': /^outbound\/address\.ts$/,
+  'better-auth': /^admin\/sign-in\//,
+  '@better-auth/passkey': /^admin\/sign-in\//,
   '@modelcontextprotocol/server': /^demo\//,
   '@modelcontextprotocol/node': /^demo\//,
 }

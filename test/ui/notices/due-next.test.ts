@@ -53,7 +53,11 @@ describe('what is due next', () => {
         const found = dueNext(asShown(key, now), now)
         if (found === null) return
         const about = { hasSuccessor: key.retiresAt !== null }
-        expect(nextDueAt(key, now, about)).toBe(found.atMs)
+        // Once a key has been told of as unused, the sweep looks again before there is anything new to find.
+        const isToldUnused = key.retiresAt === null && (key.lastUsedAt ?? start) + 90 * dayMs <= now
+        const looksAt = nextDueAt(key, now, about)
+        if (isToldUnused) expect(looksAt).toBeLessThanOrEqual(found.atMs)
+        else expect(looksAt).toBe(found.atMs)
         // Whoever uses the old key up to its end is warned of it.
         const used = found.kind === 'overlap-ending' ? { ...key, lastUsedAt: found.atMs - 1 } : key
         const notices = judge(used, user, about, found.atMs).notices

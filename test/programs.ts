@@ -9,6 +9,8 @@ const packages = {
   perl: 'perl',
   jq: 'jq',
   chromium: 'chromium',
+  'redis-server': 'redis-server',
+  pgbouncer: 'pgbouncer',
 } as const
 
 export type Program = keyof typeof packages

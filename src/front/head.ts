@@ -1,4 +1,5 @@
 import type { Reason } from '../domain/verdict.ts'
+import { readLength } from './length.ts'
 
 /** The head of one request, each header read once. */
 export interface Head {
@@ -31,7 +32,6 @@ const singletons: ReadonlySet<string> = new Set([
 
 const token = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/
 const hostPattern = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
-const lengthPattern = /^[0-9]{1,15}$/
 
 /**
  * Reads Node's `rawHeaders` (name, value, name, value…). Refuses a head that another server could read
@@ -53,11 +53,10 @@ export function readHead(rawHeaders: readonly string[]): HeadReading {
 
   const host = values.get('host')
   if (host === undefined || !hostPattern.test(host)) return invalid
-  const contentLength = values.get('content-length')
+  const saidLength = values.get('content-length')
+  const contentLength = saidLength === undefined ? null : readLength(saidLength)
   const transferEncoding = values.get('transfer-encoding')
-  if (contentLength !== undefined) {
-    if (transferEncoding !== undefined || !lengthPattern.test(contentLength)) return invalid
-  }
+  if (saidLength !== undefined && (transferEncoding !== undefined || contentLength === null)) return invalid
   if (transferEncoding !== undefined && transferEncoding !== 'chunked') return invalid
   const expect = values.get('expect')
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') return invalid
@@ -69,7 +68,7 @@ export function readHead(rawHeaders: readonly string[]): HeadReading {
       get: (name) => values.get(name) ?? null,
       authorization: values.get('authorization') ?? null,
       host,
-      contentLength: contentLength === undefined ? null : Number(contentLength),
+      contentLength,
       isChunked: transferEncoding !== undefined,
     },
   }

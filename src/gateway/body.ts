@@ -11,17 +11,19 @@ export interface BodyLimits {
 
 /**
  * Reads a body whole, within its limits; or answers the reason to refuse it, or `gone` where the client left.
- * A body whose announced length is over the limit is refused unread.
+ * A body whose announced length is over the limit is refused unread. Answers at once where all of it is here.
  */
 export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
   head: Head,
   limits: BodyLimits,
-): Promise<Buffer | Reason | 'gone'> {
-  if ((head.contentLength ?? 0) > limits.limitBytes) return Promise.resolve('body_too_large')
+): Buffer | Reason | 'gone' | Promise<Buffer | Reason | 'gone'> {
+  const { contentLength } = head
+  if ((contentLength ?? 0) > limits.limitBytes) return 'body_too_large'
   // Left while its key was looked up: its close has been, and won't come again.
-  if (request.destroyed) return Promise.resolve('gone')
+  if (request.destroyed) return 'gone'
+  if (request.readableLength > 0 && request.readableLength === contentLength) return readAtOnce(request)
   if (head.get('expect') !== null) response.writeContinue()
 
   return new Promise((resolve) => {
@@ -53,6 +55,15 @@ export function readBody(
     // An aborted request emits an error before it closes; it is settled by the close.
     request.on('error', ignore)
   })
+}
+
+/** Nearly every call's body comes along with its head: four listeners, a timer and a promise were 4 % of a call. */
+function readAtOnce(request: IncomingMessage): Buffer {
+  const bytes: unknown = request.read()
+  // Else its end, and so its close, would never be told.
+  request.resume()
+  if (!Buffer.isBuffer(bytes)) throw new TypeError('a body that is here could not be read')
+  return bytes
 }
 
 /** A streamed body that broke its limits, when part of it had gone on already. */

@@ -146,15 +146,23 @@ export class Exchange implements ResponseSink {
       return
     }
     const end = this.finish({ outcome: outcomeOf(this.status), reason: null })
-    const safe = this.begun === null ? Promise.resolve(true) : this.begun.finish(end)
-    this.run(
-      safe.then((isSafe) => {
-        if (isSafe) return this.sendHeld()
-        this.begun?.end({ ...end, reason: 'executed_unrecorded', status: 500 })
-        this.forwarding.refuse('executed_unrecorded')
-        this.over('executed_unrecorded')
-      }),
-    )
+    if (this.begun === null) this.sendHeld()
+    else
+      this.begun.finish(end).then(
+        (isSafe) => this.sendRecorded(isSafe, end),
+        (error: Error) => this.fail(error),
+      )
+  }
+
+  private sendRecorded(isSafe: boolean, end: Finish): void {
+    try {
+      if (isSafe) return this.sendHeld()
+      this.begun?.end({ ...end, reason: 'executed_unrecorded', status: 500 })
+      this.forwarding.refuse('executed_unrecorded')
+      this.over('executed_unrecorded')
+    } catch (error) {
+      this.fail(error as Error)
+    }
   }
 
   /** Reads what is held, which may then be other bytes; false where the answer is invalid. */
@@ -202,7 +210,7 @@ export class Exchange implements ResponseSink {
       this.writeHead(this.isBodiless() ? this.headers : withLength(this.headers, this.heldBytes))
       const body = held.length === 1 ? held[0] : Buffer.concat(held)
       // As text it goes in one piece with its head: 3 % of a call. The bytes stay what they are.
-      if (body !== undefined && body.length <= onePieceBytes) response.end(body.toString('latin1'), 'latin1')
+      if (body !== undefined && body.length <= onePieceBytes) endWith(response, body.toString('latin1'))
       else response.end(body)
     }
     this.over(null)
@@ -295,11 +303,13 @@ export class Exchange implements ResponseSink {
 
   /** A fault of ours must not leave a client hanging or a promise unhandled. */
   private run(step: Promise<void>): void {
-    step.catch((error: Error) => {
-      this.response.destroy()
-      this.connection?.abort(this, error)
-      this.over('upstream_invalid')
-    })
+    step.catch((error: Error) => this.fail(error))
+  }
+
+  private fail(error: Error): void {
+    this.response.destroy()
+    this.connection?.abort(this, error)
+    this.over('upstream_invalid')
   }
 
   private writeHead(head: string[]): void {
@@ -309,9 +319,12 @@ export class Exchange implements ResponseSink {
   }
 
   private finish({ outcome, reason }: Ending): Finish {
-    const finish = { outcome, reason, status: this.status, durationMs: this.forwarding.durationMs() }
+    const { status } = this
+    const durationMs = this.forwarding.durationMs()
     const replies = this.forwarding.mcp?.replies
-    return replies === undefined ? finish : { ...finish, replies }
+    // Written out: a spread that adds a property was 1 µs.
+    if (replies === undefined) return { outcome, reason, status, durationMs }
+    return { outcome, reason, status, durationMs, replies }
   }
 
   private resumeUpstream(): void {
@@ -331,6 +344,19 @@ export class Exchange implements ResponseSink {
   private isBodiless(): boolean {
     return this.forwarding.method === 'HEAD' || this.status === 204 || this.status === 304
   }
+}
+
+/** Head and text as one write: `end` of a text would make a list of it and an empty one, a twentieth of `node:http`. */
+function endWith(response: ServerResponse, text: string): void {
+  const { socket } = response
+  if (socket === null || text === '') {
+    response.end(text, 'latin1')
+    return
+  }
+  socket.cork()
+  response.write(text, 'latin1')
+  socket.uncork()
+  response.end()
 }
 
 const tooSlow: Ending = { outcome: 'failed', reason: 'upstream_timeout' }

@@ -12,7 +12,7 @@ export type ForwardedBody = Buffer | (() => Readable) | null
 
 export type RouteBody =
   | { kind: 'read'; body: ForwardedBody; calls: McpBody | null }
-  | { kind: 'refused'; reason: Reason; rpcId: string | null }
+  | { kind: 'refused'; reason: Reason; rpcId: string | null; isRead: boolean }
   /** The client left before its body was whole. */
   | { kind: 'gone' }
 
@@ -32,7 +32,7 @@ export function readRouteBody(
     if ((head.contentLength ?? 0) > route.bodyLimitBytes) return refused('body_too_large')
     // Its hash is in the assertion, which stands in the head.
     if (hasBody && route.assertion === 'request')
-      return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, null, null))
+      return wholeBody(readBody(request, response, head, limits), null, null)
     // Opened at the dispatch and not before: until then the request may still be refused.
     return read(hasBody ? () => streamBody(request, response, head, limits) : null, null)
   }
@@ -48,20 +48,26 @@ export function readRouteBody(
   }
   const mediaRefusal = refuseMediaType(headers)
   if (mediaRefusal !== null) return refused(mediaRefusal)
-  return readBody(request, response, head, limits).then((bytes) => wholeBody(bytes, headers, hmac))
+  return wholeBody(readBody(request, response, head, limits), headers, hmac)
 }
+
+type ReadBytes = Buffer | Reason | 'gone'
 
 /** A body that was read, or wasn't; on MCP routes with the calls in it. */
 function wholeBody(
-  bytes: Buffer | Reason | 'gone',
+  bytes: ReadBytes | Promise<ReadBytes>,
   mcp: McpHeaders | null,
   hmac: ArgumentsHmac | null,
-): RouteBody {
+): RouteBody | Promise<RouteBody> {
+  return bytes instanceof Promise ? bytes.then((read) => judged(read, mcp, hmac)) : judged(bytes, mcp, hmac)
+}
+
+function judged(bytes: ReadBytes, mcp: McpHeaders | null, hmac: ArgumentsHmac | null): RouteBody {
   if (bytes === 'gone') return { kind: 'gone' }
   if (typeof bytes === 'string') return refused(bytes)
   if (mcp === null) return read(bytes, null)
   const result = readCalls(bytes, mcp, hmac)
-  return result.ok ? read(bytes, result.body) : refused(result.reason, result.id)
+  return result.ok ? read(bytes, result.body) : refused(result.reason, result.id, true)
 }
 
 const mcpMethods: readonly string[] = ['POST', 'GET', 'DELETE']
@@ -70,6 +76,6 @@ function read(body: ForwardedBody, calls: McpBody | null): RouteBody {
   return { kind: 'read', body, calls }
 }
 
-function refused(reason: Reason, rpcId: string | null = null): RouteBody {
-  return { kind: 'refused', reason, rpcId }
+function refused(reason: Reason, rpcId: string | null = null, isRead = false): RouteBody {
+  return { kind: 'refused', reason, rpcId, isRead }
 }

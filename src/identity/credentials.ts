@@ -17,13 +17,15 @@ export interface CredentialFacts {
  */
 export function withCredential(headers: string[], facts: CredentialFacts): string[] {
   const { forwarded, authorization, ownsCookie } = facts
+  // As for nearly every call: nothing is to be changed.
+  if (forwarded !== 'jwt' && !holdsCookie(headers)) return headers
   const staysHere = (cookie: string): boolean =>
     isPageCookie(cookie) || (forwarded !== 'session' && ownsCookie !== null && ownsCookie(cookie))
   const kept: string[] = []
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at]!
     let value = headers[at + 1]!
-    if (name.toLowerCase() === 'cookie') {
+    if (isCookie(name)) {
       value = withoutCookies(value, staysHere)
       if (value === '') continue
     }
@@ -31,6 +33,15 @@ export function withCredential(headers: string[], facts: CredentialFacts): strin
   }
   if (forwarded === 'jwt' && authorization !== null) kept.push('authorization', authorization)
   return kept
+}
+
+function holdsCookie(headers: readonly string[]): boolean {
+  for (let at = 0; at < headers.length; at += 2) if (isCookie(headers[at]!)) return true
+  return false
+}
+
+function isCookie(name: string): boolean {
+  return name.length === 'cookie'.length && name.toLowerCase() === 'cookie'
 }
 
 /** A `Cookie` header without some of its cookies; empty where nothing is left. */

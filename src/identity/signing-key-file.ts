@@ -10,14 +10,22 @@ export class SigningKeyUnsafe extends Error {
   readonly code = 'signing_key_unsafe'
 }
 
+/** A file of signing keys, and the variable that they can be given by in its place. */
+export interface SigningKeyFile {
+  name: string
+  variable: string
+}
+
+const assertionKeys: SigningKeyFile = { name: 'signing-key.pem', variable: 'POSTERN_SIGNING_KEY' }
+
 /**
- * The signing keys of a data directory, in `signing-key.pem`: made once, for one process. Who calls holds the
- * directory's lock. Several PEMs in the file follow the same rule as several keys in `POSTERN_SIGNING_KEY`.
+ * The signing keys of a data directory: made once, for one process. Who calls holds the directory's lock. Several PEMs
+ * in the file follow the same rule as several keys in the variable.
  */
-export function keepSigningKeys(dataDir: string): KeyObject[] {
-  const path = join(dataDir, 'signing-key.pem')
+export function keepSigningKeys(dataDir: string, { name, variable } = assertionKeys): KeyObject[] {
+  const path = join(dataDir, name)
   const entry = lstatSync(path, { throwIfNoEntry: false })
-  if (entry === undefined) writeNewKey(path)
+  if (entry === undefined) writeNewKey(path, variable)
   else {
     const own = process.getuid?.()
     if (!entry.isFile() || (own !== undefined && entry.uid !== own))
@@ -36,7 +44,7 @@ export function keepSigningKeys(dataDir: string): KeyObject[] {
 }
 
 /** Whole or not at all: a kill in between must not leave half a key, which no later start could read. */
-function writeNewKey(path: string): void {
+function writeNewKey(path: string, variable: string): void {
   const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   const unfinished = `${path}.new`
   try {
@@ -45,8 +53,6 @@ function writeNewKey(path: string): void {
     renameSync(unfinished, path)
   } catch (error) {
     const { code = 'an error' } = error as NodeJS.ErrnoException
-    throw new SigningKeyUnsafe(
-      `${path} can't be made (${code}): set POSTERN_SIGNING_KEY where no file can be kept`,
-    )
+    throw new SigningKeyUnsafe(`${path} can't be made (${code}): set ${variable} where no file can be kept`)
   }
 }

@@ -28,10 +28,13 @@ export const depthLimit = 64
 
 /** A cursor on the first value in these bytes, which have to be UTF-8 without a byte order mark. */
 export function openJson(bytes: Uint8Array): JsonCursor {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const valid = isUtf8(buffer)
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   // One-byte strings are read twice as fast as two-byte ones, and nearly every body is ASCII.
-  const text = valid ? buffer.toString(isAscii(buffer) ? 'latin1' : 'utf8') : ''
+  const ascii = isAscii(buffer)
+  const valid = ascii || isUtf8(buffer)
+  const text = valid ? buffer.toString(ascii ? 'latin1' : 'utf8') : ''
   const cursor: JsonCursor = { text, at: 0, depth: 0, refusal: null }
   if (!valid) refuse(cursor, 'body_malformed', 'invalid UTF-8')
   skipSpace(cursor)

@@ -1,3 +1,5 @@
+import { readLength } from '../../front/length.ts'
+
 /** Why bytes are no answer that we take. `cut_off` alone may be the network's fault. */
 export type ResponseFault =
   | 'status_line'
@@ -140,8 +142,9 @@ function readFraming(head: ResponseHead): ResponseFault | null {
     switch (name.length) {
       case 14:
         if (name.toLowerCase() !== 'content-length') break
-        if (head.lengthBytes !== null || !/^[0-9]{1,15}$/.test(value)) return 'framing'
-        head.lengthBytes = Number(value)
+        if (head.lengthBytes !== null) return 'framing'
+        head.lengthBytes = readLength(value)
+        if (head.lengthBytes === null) return 'framing'
         break
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break
@@ -159,14 +162,24 @@ function readFraming(head: ResponseHead): ResponseFault | null {
 
 function readConnection(name: string, value: string, head: ResponseHead): void {
   if (name === 'connection') {
-    for (const option of value.toLowerCase().split(',')) {
-      if (option.trim() === 'close') head.isClosing = true
-      if (option.trim() === 'keep-alive') head.isKeptAlive = true
-    }
+    if (value === 'keep-alive') head.isKeptAlive = true
+    else
+      for (const option of value.toLowerCase().split(',')) {
+        if (option.trim() === 'close') head.isClosing = true
+        if (option.trim() === 'keep-alive') head.isKeptAlive = true
+      }
   } else if (name === 'keep-alive') {
-    const seconds = /(?:^|[\s,;])timeout=([0-9]{1,9})/i.exec(value)?.[1]
-    if (seconds !== undefined) head.keepAliveSeconds = Number(seconds)
+    if (value !== lastHint.text) lastHint = { text: value, seconds: hintedSeconds(value) }
+    head.keepAliveSeconds = lastHint.seconds ?? head.keepAliveSeconds
   }
+}
+
+/** A backend says the same each time. */
+let lastHint: { text: string; seconds: number | null } = { text: '', seconds: null }
+
+function hintedSeconds(value: string): number | null {
+  const seconds = /(?:^|[\s,;])timeout=([0-9]{1,9})/i.exec(value)?.[1]
+  return seconds === undefined ? null : Number(seconds)
 }
 
 function tableOf(isIn: (byte: number) => boolean): Uint8Array {

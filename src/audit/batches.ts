@@ -1,7 +1,7 @@
 import { setTimeout as setTimer } from 'node:timers'
 import { setTimeout } from 'node:timers/promises'
 import type { CallRecord, EndRecord } from '../domain/call.ts'
-import type { Clock, TrailStore } from '../domain/ports.ts'
+import type { Chain, Clock, TrailStore } from '../domain/ports.ts'
 import { StoreUnavailable } from '../domain/ports.ts'
 import type { Segment } from './spool.ts'
 
@@ -47,6 +47,8 @@ export interface Added {
 
 export interface BatchesOptions {
   trail: Pick<TrailStore, 'append'>
+  /** What the batches are sealed onto. */
+  chain: Chain
   clock: Clock
   /** How long a caller may be kept waiting for its row, in milliseconds. */
   holdMs: number
@@ -66,7 +68,7 @@ interface Batch {
 }
 
 export function createBatches(options: BatchesOptions): Batches {
-  const { trail, clock } = options
+  const { trail, chain, clock } = options
   const queue: Batch[] = []
   const rejected = new WeakSet<PendingRow>()
   let current: Batch | null = null
@@ -170,7 +172,7 @@ export function createBatches(options: BatchesOptions): Batches {
       if (row.call !== null) calls.push(row.call)
       if (row.end !== null) ends.push(row.end)
     }
-    return trail.append({ calls, ends, lastUsed: uses })
+    return trail.append({ calls, ends, lastUsed: uses, chain })
   }
 
   function takeLastUses(): ReadonlyMap<string, number> {

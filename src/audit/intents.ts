@@ -2,7 +2,8 @@ import type { CallRecord } from '../domain/call.ts'
 import { newId } from '../domain/id.ts'
 import type { PendingRow } from './batches.ts'
 import type { CallDraft } from './recorder.ts'
-import type { Segment, SpoolLine } from './spool.ts'
+import type { Segment } from './spool.ts'
+import type { SpoolLine } from './spool-line.ts'
 
 /** The rows of calls that are about to be sent on, and the numbers of all rows of this run. */
 export interface Intents {

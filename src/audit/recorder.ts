@@ -1,13 +1,17 @@
+import { statfsSync } from 'node:fs'
 import type { CallRecord, EndRecord, Outcome, Reply } from '../domain/call.ts'
 import type { Clock, TrailStore } from '../domain/ports.ts'
 import type { Reason } from '../domain/verdict.ts'
 import type { Added, PendingRow, RowFate } from './batches.ts'
 import { createBatches } from './batches.ts'
+import { createChains } from './chain.ts'
 import { createDenialGate } from './denial-gate.ts'
 import { createIntents } from './intents.ts'
 import { replay } from './replay.ts'
-import type { Segment, SpoolLine } from './spool.ts'
-import { openSpool, readLeftBehind } from './spool.ts'
+import { filesLeftBehind, filesSetAside } from './left-behind.ts'
+import type { Segment } from './spool.ts'
+import { openSpool } from './spool.ts'
+import type { SpoolLine } from './spool-line.ts'
 
 /**
  * What happens while the database is away. `strict`: no call is sent on. `spool`: calls go on, from a spool that
@@ -73,6 +77,10 @@ export interface Recorder {
   deny(draft: CallDraft, denial: { reason: Reason; status: number; durationMs: number }): void
   /** Rows that wait for the database. */
   backlog(): number
+  /** Bytes of the spool that wait for the database. */
+  spooledBytes(): number
+  /** Files of the spool that could not be replayed whole, in this run or before: they are kept for people. */
+  filesSetAside(): number
   /** Writes what earlier runs left in the spool; answers the number of rows. Throws StoreUnavailable, and keeps the rest. */
   replay(): Promise<number>
   /** Commits what is left, for `timeoutMs` at most; what stays behind stays in the spool. */
@@ -101,12 +109,23 @@ export interface RecorderOptions {
 
 export function openRecorder(options: RecorderOptions): Recorder {
   const { trail, clock, log, writer, boot } = options
-  const leftBehind = readLeftBehind(options.directory)
   const spool = openSpool(options.directory, boot)
-  const intents = createIntents({ writer, boot, append: spool.append })
+  const files = filesLeftBehind(options.directory, boot)
+  warnOfLittleRoom(options)
+  const intents = createIntents({
+    writer,
+    boot,
+    // While the database is there, what is pending is what is under way.
+    append: (lines) => spool.append(lines, batches.isAway() ? options.quotaBytes : Infinity),
+  })
+
+  let setAside = filesSetAside(options.directory).length
+
+  const chainOf = createChains(boot)
 
   const batches = createBatches({
     trail,
+    chain: chainOf(writer),
     clock,
     holdMs: options.holdMs,
     onCommitted(rows, tookMs) {
@@ -163,6 +182,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
   const gate = createDenialGate<CallDraft & { reason: Reason; status: number; durationMs: number }>({
     clock,
     countAll: () => batches.isAway(),
+    isFull: () => spool.pendingBytes() >= options.quotaBytes,
     emit({ reason, status, durationMs, ...draft }, count, lastAt) {
       const denied = { outcome: 'denied', reason, status, durationMs, count, lastAt } as const
       const call = Object.assign(intents.record(draft), denied)
@@ -245,7 +265,15 @@ export function openRecorder(options: RecorderOptions): Recorder {
     sync: () => spool.sync(),
     deny: (draft, denial) => gate.deny({ ...draft, ...denial }),
     backlog: () => batches.backlog(),
-    replay: () => replay({ leftBehind, trail, log }),
+    spooledBytes: () => spool.pendingBytes(),
+    filesSetAside: () => setAside,
+    async replay() {
+      try {
+        return await replay({ files, trail, chainOf, writer, log })
+      } finally {
+        setAside = filesSetAside(options.directory).length
+      }
+    },
     async close(timeoutMs) {
       gate.flush()
       intents.flush()
@@ -255,6 +283,17 @@ export function openRecorder(options: RecorderOptions): Recorder {
       spool.close()
     },
   }
+}
+
+/** Told at the start, since in an outage it is too late. */
+function warnOfLittleRoom({ directory, quotaBytes, log }: RecorderOptions): void {
+  const { bavail, bsize } = statfsSync(directory)
+  const freeBytes = bavail * bsize
+  if (freeBytes < quotaBytes)
+    log.warn(
+      { freeBytes, quotaBytes },
+      'the disk of the spool has less room than the spool may take: while the database is away, calls are refused sooner',
+    )
 }
 
 function isCommitted(fate: RowFate): boolean {

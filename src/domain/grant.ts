@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { isInRanges, parseAddressRange, rangesLimit, type AddressRange } from './address-range.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { areLimits, sortedLimits, type KeyLimits } from './limit.ts'
 import { isPattern, matcherOf, parseToolPattern, patternsLimit, type PatternKind } from './tool-pattern.ts'
 
 /** What a key may do. */
@@ -14,6 +15,8 @@ export interface Grants {
   readonly tools?: readonly string[]
   /** CIDR blocks, in their canonical form, from which the key may be used. Absent: from anywhere. */
   readonly addresses?: readonly string[]
+  /** How much the key may be used. */
+  readonly limits?: KeyLimits
 }
 
 export const noGrants: Grants = Object.freeze({})
@@ -77,10 +80,7 @@ export function grantsDigest(grants: Grants): string {
   const known = digests.get(grants)
   if (known !== undefined) return known
   const sorted: unknown = Object.fromEntries(
-    Object.entries(grants).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.toSorted(byUnits) : value,
-    ]),
+    Object.entries(grants).map(([name, value]) => [name, inOrder(name, value)]),
   )
   const digest = hash('sha256', canonicalJson(sorted), 'base64url')
   digests.set(grants, digest)
@@ -171,9 +171,10 @@ function compiledOf(grants: Grants): Compiled | null {
 }
 
 function compile(grants: Grants): Compiled | 'unknown' {
-  const { selfRotate, tools, addresses, ...others } = grants
+  const { selfRotate, tools, addresses, limits, ...others } = grants
   const rotates: unknown = selfRotate
   if (Object.keys(others).length > 0 || (rotates !== undefined && rotates !== true)) return 'unknown'
+  if (limits !== undefined && !areLimits(limits)) return 'unknown'
   const list = tools === undefined ? null : listOf(tools)
   const ranges = addresses === undefined ? null : rangesOf(addresses)
   return list === undefined || ranges === undefined ? 'unknown' : { tools: list, addresses: ranges }
@@ -212,6 +213,11 @@ function rangesOf(addresses: readonly unknown[]): AddressRange[] | undefined {
     ranges.push(range)
   }
   return ranges
+}
+
+function inOrder(name: string, value: unknown): unknown {
+  if (name === 'limits' && areLimits(value)) return sortedLimits(value)
+  return Array.isArray(value) ? value.toSorted(byUnits) : value
 }
 
 /** In the order of their UTF-16 units. */

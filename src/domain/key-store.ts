@@ -20,12 +20,14 @@ export const changeKinds = [
   'invitation-withdrawn',
   'signed-out',
   'removed',
+  'restore-acknowledged',
 ] as const
 
 /**
  * What was done. `rotated` stands at the predecessor, and its successor is `created`; `retired`: the overlap ended,
  * as the tidy-up recorded it; `secret-reissued`: an unused successor has a new token. `invited` and what follows it
- * are people's: an invitation's change has the invitation's id for its subject.
+ * are people's: an invitation's change has the invitation's id for its subject. `restore-acknowledged` is the
+ * deployment's own.
  */
 export type ChangeKind = (typeof changeKinds)[number]
 
@@ -40,7 +42,7 @@ export interface Change {
   at: number
 }
 
-export type SubjectKind = 'service-user' | 'service-key' | 'person' | 'management-key'
+export type SubjectKind = 'service-user' | 'service-key' | 'person' | 'management-key' | 'deployment'
 
 export const keySorts = ['created', 'name', 'expires', 'last-used', 'calls'] as const
 

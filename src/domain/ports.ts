@@ -1,10 +1,14 @@
 import type { CallRecord, EndRecord, Outcome, TrailRow } from './call.ts'
 import type { Grants } from './grant.ts'
+import type { JobLeases } from './job-lease.ts'
 import type { ChangeKind, KeyStore } from './key-store.ts'
 import type { ManagementKeyStore } from './management-key.ts'
+import type { NodeStore } from './node-store.ts'
 import type { NoticeStore } from './notice-store.ts'
 import type { LoginRecords, PeopleStore } from './people-store.ts'
+import type { CheckpointStore, SealedTrail, SinkStore, TrailUpkeep } from './sealed-trail.ts'
 import type { UsageStore } from './usage-store.ts'
+import type { SealRecord } from './seal.ts'
 import type { Reason } from './verdict.ts'
 
 /**
@@ -68,6 +72,18 @@ export interface EpochPoll {
   epoch: number
   /** The changes to keys and service users after the epoch that was asked from, oldest first; at most `pollLimit`. */
   changes: ChangedSubject[]
+  history: PolledHistory
+}
+
+/** By what a poller tells whether the history that it knows is the one that the database has. */
+export interface PolledHistory {
+  /** Which database: its backups have the same id. */
+  databaseId: string
+  /** Tells the change of the polled epoch, and the one of the epoch that was asked from, from others; null: none. */
+  mark: string | null
+  sinceMark: string | null
+  /** The epoch of the last acknowledged restore; 0: there was none. */
+  restoredEpoch: number
 }
 
 /** How many changes one poll returns. A poll that returns as many may have left some out. */
@@ -121,14 +137,46 @@ export interface TrailBatch {
   ends: readonly EndRecord[]
   /** Key id → the last instant at which it was used. */
   lastUsed: ReadonlyMap<string, number>
+  /** Seals the batch. Without it the rows are as those from before sealing. */
+  chain?: Chain
+}
+
+/** A writer's chain of seals, as far as its process knows it. */
+export interface Chain {
+  readonly writer: string
+  /** The next seal, over these rows, which are all new to the trail; null while it isn't known what it follows. */
+  next(calls: readonly CallRecord[], ends: readonly EndRecord[]): SealRecord | null
+  /** What the next seal follows: the last one that the database has of this writer. */
+  follow(head: ChainHead): void
+}
+
+/** The last seal of a chain; number 0 and `noSeal` where there is none. */
+export type ChainHead = Pick<SealRecord, 'number' | 'seal'>
+
+/** Numbers of one run that are missing, with the arrival of the call before them. */
+export interface SequenceGap {
+  writer: string
+  boot: string
+  first: number
+  last: number
+  after: number
 }
 
 /** For the audit room. */
 export interface TrailStore {
-  /** All of the batch in one transaction. Rows that are there already stay as they are. */
+  /**
+   * All of the batch in one transaction, with its seal. Rows that are there already stay as they are, and are left out
+   * of the seal, so that each row is covered by one. A batch whose seal is there already is committed. Where the chain
+   * has moved on, the rest is sealed again, onto what the database has.
+   */
   append(batch: TrailBatch): Promise<void>
   /** Newest first. */
   list(filter: TrailFilter): Promise<Page<TrailRow>>
+  /**
+   * Numbers that no row of a run has, though rows before and after it are there, of calls that arrived from one instant
+   * until before another; oldest first. Of calls that are under way, the number is taken and the row yet to come.
+   */
+  sequenceGaps(range: { from: number; to: number; limit: number }): Promise<SequenceGap[]>
   /** What each of the keys did since an instant, in their order. */
   usage(keyIds: readonly string[], since: number): Promise<KeyUsage[]>
 }
@@ -143,6 +191,12 @@ export interface Store {
   readonly people: PeopleStore
   readonly logins: LoginRecords
   readonly managementKeys: ManagementKeyStore
+  readonly nodes: NodeStore
+  readonly jobs: JobLeases
+  readonly sealedTrail: SealedTrail
+  readonly checkpoints: CheckpointStore
+  readonly sinks: SinkStore
+  readonly upkeep: TrailUpkeep
   /** Applies the migrations that are missing; answers their numbers. */
   migrate(): Promise<number[]>
   /** Throws unless the schema is exactly the one that this code was built for. */

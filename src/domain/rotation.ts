@@ -1,4 +1,5 @@
 import type { Grants } from './grant.ts'
+import { limitsAnything } from './limit.ts'
 import { keyState, type KeyState } from './key-state.ts'
 import type { KeySituation } from './key-store.ts'
 import type { ServiceKey } from './service-key.ts'
@@ -9,6 +10,8 @@ export interface RotationPolicy {
   overlapMs: number
   maxOverlapMs: number
   maxFamilyLifeMs: number
+  /** Whether keys are limited in how much they may be used though they have no limits of their own. */
+  limitsAllKeys?: boolean
 }
 
 /** Who asks, and for what. A repeat is a request whose idempotency key has led to the successor before. */
@@ -69,12 +72,20 @@ export function decideRotation(
   const successorLife =
     request.by === 'itself' ? ownLife(key, policy, now) : givenLife(key, request, policy, now)
   if (successorLife.expiresAt <= now) return refuse('family_ended')
-  const { serviceUserId, name, grants } = key
+  const { serviceUserId, name } = key
+  const grants = countedOn(key, policy)
   return {
     do: 'rotate',
     predecessorEndsAt: Math.min(now + overlapMs, key.expiresAt),
     successor: { serviceUserId, name, grants, predecessorId: key.id, ...successorLife },
   }
+}
+
+/** A rotation is no way to a new quota: what the line has used counts on. */
+function countedOn({ id, grants }: ServiceKey, { limitsAllKeys = false }: RotationPolicy): Grants {
+  const { limits = {} } = grants
+  if (limits.countedAs !== undefined || !(limitsAllKeys || limitsAnything(limits))) return grants
+  return { ...grants, limits: { ...limits, countedAs: id } }
 }
 
 const refusals = {

@@ -1,4 +1,5 @@
 import type { Grants } from './grant.ts'
+import type { HitLimit } from './limit.ts'
 
 export type PrincipalKind = 'service' | 'user' | 'workload'
 export type CredentialKind = 'session' | 'jwt' | 'service-key'
@@ -40,6 +41,8 @@ export interface Refused {
   serviceUserId?: string
   /** The issuer that a JWT names, where that is one of ours. */
   issuer?: string
+  /** For `rate_limited`: which limit that was. */
+  limit?: HitLimit
 }
 
 export type Verdict = Allowed | Refused

@@ -16,12 +16,18 @@ export function textArray(items: readonly (string | null)[]): Buffer {
   let room = headBytes
   for (const item of items) room += lengthBytes + (item === null ? 0 : item.length * 3)
   const array = room <= scratch.length ? scratch : Buffer.allocUnsafe(room)
-  let end = writeHead(array, types.text, items)
+  const start = writeHead(array, types.text, items)
+  const isRepeated = isOneItem(items)
+  let end = start
   for (const item of items) {
-    const start = end + lengthBytes
-    const length = item === null ? -1 : writeText(array, item, start)
+    const textStart = end + lengthBytes
+    const length = item === null ? -1 : writeText(array, item, textStart)
     writeInteger(array, length, end)
-    end = start + Math.max(length, 0)
+    end = textStart + Math.max(length, 0)
+    if (isRepeated) {
+      end = repeatItem(array, start, end, items.length)
+      break
+    }
   }
   return Buffer.from(array.subarray(0, end))
 }
@@ -78,15 +84,36 @@ function fixedArray<T>(
   write: (array: Buffer, item: T, at: number) => void,
 ): Buffer {
   const array = Buffer.allocUnsafe(headBytes + items.length * (lengthBytes + itemBytes))
-  let end = writeHead(array, type, items)
+  const start = writeHead(array, type, items)
+  const isRepeated = isOneItem(items)
+  let end = start
   for (const item of items) {
     writeInteger(array, item === null ? -1 : itemBytes, end)
     end += lengthBytes
     if (item === null) continue
     write(array, item, end)
     end += itemBytes
+    if (isRepeated) {
+      end = repeatItem(array, start, end, items.length)
+      break
+    }
   }
   return array.subarray(0, end)
+}
+
+/** Whether it is one item again and again, as are writer, path and outcome in most batches of the trail. */
+function isOneItem(items: readonly unknown[]): boolean {
+  const [first] = items
+  return first !== null && items.length > 1 && items.every((item) => item === first)
+}
+
+/** The item that was written first, as often as there are items in all. Answers where the last one ends. */
+function repeatItem(array: Buffer, start: number, end: number, count: number): number {
+  const allEnd = start + (end - start) * count
+  // Twice as many each time.
+  for (let done = end; done < allEnd; done += done - start)
+    array.copyWithin(done, start, Math.min(done, start + (allEnd - done)))
+  return allEnd
 }
 
 /** One dimension, counted from 1. Answers where the items begin. */
@@ -153,9 +180,11 @@ function writeBigint(array: Buffer, item: number, at: number): void {
 
 const year2000 = Date.UTC(2000, 0, 1)
 
-/** Postgres counts microseconds from the year 2000; from 2285 on, they are more than a safe integer. */
+/** Whole milliseconds, as columns hold them. Postgres counts microseconds from the year 2000; from 2285 on, they are
+ * more than a safe integer. */
 function writeInstant(array: Buffer, ms: number, at: number): void {
-  const micros = Math.round((ms - year2000) * 1000)
+  const whole = Math.round(ms) - year2000
+  const micros = whole * 1000
   if (Number.isSafeInteger(micros)) writeBigint(array, micros, at)
-  else array.writeBigInt64BE(BigInt(Math.round(ms - year2000)) * 1000n, at)
+  else array.writeBigInt64BE(BigInt(whole) * 1000n, at)
 }

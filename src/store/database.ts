@@ -25,6 +25,7 @@ export interface Queries {
  * the database refused is a {@link StatementFailed}.
  */
 export interface Database extends Queries {
+  readonly engine: 'postgres' | 'pglite'
   /** For lookups and polls: a connection of their own, on which they never wait for anything else. */
   read<R extends object = Row>(text: string, values: readonly Value[]): Promise<R[]>
   /** Runs `work` in one transaction, again from the start where the engine says that it collided with another. */

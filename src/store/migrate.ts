@@ -19,6 +19,9 @@ export class SchemaMismatch extends Error {
   }
 }
 
+/** How a migration begins that the embedded database only notes: there is nothing in it to do. */
+const onlyOnPostgres = '-- Only on Postgres.\n'
+
 /**
  * Applies the migrations that are missing, all in one transaction, and answers their numbers. Reads first, so
  * that a database that is up to date needs no right to change tables. `database` already places `postern.` in
@@ -37,7 +40,7 @@ export async function migrate(
     await queries.query('LOCK TABLE postern.migrations IN ACCESS EXCLUSIVE MODE')
     const missing = missingFrom(await applied(queries), migrations)
     for (const { number, name, sql } of missing) {
-      await queries.script(sql)
+      if (database.engine === 'postgres' || !sql.startsWith(onlyOnPostgres)) await queries.script(sql)
       await queries.query('INSERT INTO postern.migrations (number, name, checksum) VALUES ($1, $2, $3)', [
         number,
         name,

@@ -51,6 +51,7 @@ export function openPgliteDatabase(settings: { directory: string }): Database {
   }
 
   return {
+    engine: 'pglite',
     query: (text, values) => exclusively(() => alone.query(text, values)),
     script: (text) => exclusively(() => alone.script(text)),
     read: (text, values) => exclusively(() => alone.query(text, values)),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Client, DatabaseError, Pool, types } from 'pg'
 import type { ClientBase, ClientConfig, CustomTypesConfig, QueryConfig } from 'pg'
 import { StoreUnavailable } from '../domain/ports.ts'
-import { failureFor, retryCollisions, unavailable, withoutNul } from './database.ts'
+import { failureFor, retryCollisions, StatementFailed, unavailable, withoutNul } from './database.ts'
 import { checkedConnectionString, refuseOldServer } from './postgres-requirements.ts'
 import type { Database, Queries, QueryOptions, Row, Value } from './database.ts'
 
@@ -29,8 +29,9 @@ export function openPostgresDatabase(settings: PostgresSettings): Database {
     types: { getTypeParser: typeParser },
   }
   const checkVersion = versionCheck()
-  const reader = pipelined(base, checkVersion)
-  const writer = pipelined(base, checkVersion)
+  const naming: Naming = { isKept: true }
+  const reader = pipelined(base, checkVersion, naming)
+  const writer = pipelined(base, checkVersion, naming)
   // Its time-out counts waiting for a free connection too.
   const pool = new Pool({ ...base, max: poolSize, connectionTimeoutMillis: 2 * connectTimeoutMs })
   pool.on('error', ignoreLoss)
@@ -53,6 +54,7 @@ export function openPostgresDatabase(settings: PostgresSettings): Database {
   }
 
   return {
+    engine: 'postgres',
     read: (text, values) => {
       if (closed) return Promise.reject(unavailable('the store is closed'))
       return retryCollisions(() => reader.run(text, values, { prepared: true }))
@@ -84,7 +86,24 @@ interface Pipelined {
 
 type VersionCheck = (client: ClientBase) => Promise<void>
 
-function pipelined(base: ClientConfig, checkVersion: VersionCheck): Pipelined {
+/**
+ * Whether prepared statements are kept under their names. A pooler that gives each transaction another connection and
+ * doesn't carry them along (PgBouncer before 1.21, or with `max_prepared_statements = 0`) has one client's names on
+ * another's connection: then statements are sent whole each time.
+ */
+interface Naming {
+  isKept: boolean
+}
+
+/** Invalid and duplicate statement name: the statement was not run. */
+const lostNames = new Set(['26000', '42P05'])
+
+function hasLostName(error: unknown): boolean {
+  if (error instanceof StatementFailed) return lostNames.has(error.sqlState)
+  return error instanceof StoreUnavailable && lostNames.has(codeOf(error.cause) ?? '')
+}
+
+function pipelined(base: ClientConfig, checkVersion: VersionCheck, naming: Naming): Pipelined {
   let current: Promise<Client> | null = null
 
   function connection(): Promise<Client> {
@@ -115,8 +134,16 @@ function pipelined(base: ClientConfig, checkVersion: VersionCheck): Pipelined {
       options: QueryOptions,
     ) => {
       const opening = connection()
+      const timeoutMs = options.timeoutMs ?? readTimeoutMs
       try {
-        return await run<R>(await opening, text, values, options)
+        const client = await opening
+        try {
+          return await run<R>(client, text, values, { timeoutMs, prepared: naming.isKept })
+        } catch (error) {
+          if (!hasLostName(error)) throw error
+          naming.isKept = false
+          return await run<R>(client, text, values, { timeoutMs, prepared: false })
+        }
       } catch (error) {
         if (error instanceof StoreUnavailable && current === opening) {
           current = null
@@ -161,7 +188,6 @@ async function run<R extends object = Row>(
   }
   if (options.prepared === true) {
     statement.name = statementName(text)
-    statement.query_timeout = options.timeoutMs ?? readTimeoutMs
   }
   const result = await client.query<R>(statement).catch(rethrow)
   return result.rows
@@ -205,8 +231,8 @@ function connectionMessage(error: Error): string {
   return (first instanceof Error ? first : error).message
 }
 
-function codeOf(error: Error): string | undefined {
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 const statementNames = new Map<string, string>()

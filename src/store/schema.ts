@@ -30,6 +30,7 @@ export function inSchema(database: Database, schema: string): Database {
   })
   return {
     ...placeAll(database),
+    engine: database.engine,
     read: (text, values) => database.read(placed(text), values),
     transaction: (work) => database.transaction((queries) => work(placeAll(queries))),
     close: () => database.close(),

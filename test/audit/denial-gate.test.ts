@@ -19,10 +19,11 @@ interface Row {
 function setUp() {
   const clock = createFakeClock(0)
   const rows: Row[] = []
-  const state = { isAway: false }
+  const state = { isAway: false, isFull: false }
   const gate = createDenialGate<Numbered>({
     clock,
     countAll: () => state.isAway,
+    isFull: () => state.isFull,
     emit: (denial, count, lastAt) => rows.push({ denial, count, lastAt }),
   })
   let number = 0
@@ -88,8 +89,34 @@ describe('denials', () => {
     state.isAway = true
     for (let index = 0; index < 30; index++) deny()
     expect(rows).toEqual([])
-    passTime(1000)
+    passTime(9_000)
+    expect(rows).toEqual([])
+    passTime(1_000)
     expect(rows).toMatchObject([{ denial: { number: 1 }, count: 30 }])
+  })
+
+  it('are written a second after the database is back, however long they were to be counted', () => {
+    const { rows, state, deny, passTime } = setUp()
+    state.isAway = true
+    for (let count = 0; count < 30; count++) deny()
+    passTime(2_000)
+    state.isAway = false
+    passTime(1_000)
+    expect(rows).toMatchObject([{ count: 30 }])
+  })
+
+  it('take no room where there is none, and none of them is forgotten', () => {
+    const { rows, state, deny, passTime, total } = setUp()
+    Object.assign(state, { isAway: true, isFull: true })
+    for (let second = 0; second < 120; second++) {
+      for (let address = 0; address < 20; address++) deny({ clientAddress: `192.0.2.${address}` })
+      passTime(1_000)
+    }
+    expect(rows).toEqual([])
+    Object.assign(state, { isAway: false, isFull: false })
+    passTime(1_000)
+    expect(total()).toBe(120 * 20)
+    expect(rows).toHaveLength(20)
   })
 
   it('of very many kinds a second stay a bounded number of rows', () => {

@@ -11,7 +11,7 @@ import type {
   TrailMode,
 } from '../../src/audit/recorder.ts'
 import { openRecorder } from '../../src/audit/recorder.ts'
-import type { SpoolLine } from '../../src/audit/spool.ts'
+import { readLine, type SpoolLine } from '../../src/audit/spool-line.ts'
 import { createFakeClock } from '../verify/fake-clock.ts'
 import { createFakeTrail } from './fake-trail.ts'
 
@@ -97,7 +97,7 @@ export function spoolLines(directory: string): SpoolLine[] {
     .filter((name) => name.endsWith('.jsonl'))
     .sort()
     .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n').filter(Boolean))
-    .map((line) => JSON.parse(line) as SpoolLine)
+    .flatMap((line) => readLine(line) ?? [])
 }
 
 export function sequences(rows: Iterable<{ sequence: number }>): number[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { CallRecord } from '../../src/domain/call.ts'
+import { lineOf, readLine } from '../../src/audit/spool-line.ts'
 import { StoreUnavailable } from '../../src/domain/ports.ts'
 import { createFakeTrail } from './fake-trail.ts'
 import {
@@ -117,7 +118,8 @@ describe('after a crash', () => {
     for (const call of begun) expect(await call.finish(succeeded)).toBe(true)
     trail.append = () => Promise.reject(new StoreUnavailable('gone'))
     const revived = createFakeTrail()
-    await open2(directory, revived).replay()
+    expect(await open2(directory, revived).replay()).toBe(60)
+    expect(revived.attempts.flatMap(({ calls }) => calls)).toHaveLength(60)
     expect(sequences(revived.calls.values())).toEqual(upTo(60))
     const unknown = [...revived.calls.values()].filter((call) => call.outcome !== 'succeeded')
     expect(unknown.map((call) => call.tool)).toEqual([])
@@ -164,9 +166,10 @@ describe('after a crash', () => {
     const { recorder, trail, directory, open, errors } = setUp()
     await recorder.begin([draft({ tool: 'whole' })], 'strict')
     const [name = ''] = readdirSync(directory)
-    const line = readFileSync(join(directory, name), 'utf8')
-    const withId = (prefix: string) => line.replace('"id":"', `"id":"${prefix}`)
-    for (let length = 1; length < line.length - 2; length += 7) {
+    const line = readLine(readFileSync(join(directory, name), 'utf8').trimEnd())
+    if (line === null || !('call' in line)) throw new Error('no call')
+    const withId = (prefix: string) => lineOf({ call: { ...line.call, id: prefix + line.call.id } })
+    for (let length = 1; length < withId('torn').length - 2; length += 7) {
       const torn = withId('torn').slice(0, length)
       writeFileSync(join(directory, `other-${length}.jsonl`), withId(`${length}-`) + torn)
     }

@@ -184,10 +184,14 @@ describe.each(engines)('migrations on %s', (_, open) => {
     await migrate(live, after, migrations)
     await appendTrailQuery(live).append(batchOf(made, ends))
     await migrate(old, before, migrations.slice(0, 4))
-    await old.script(
-      `INSERT INTO postern.trail_calls SELECT * FROM ${after}.trail_calls;
-       INSERT INTO postern.trail_ends SELECT * FROM ${after}.trail_ends`,
-    )
+    for (const table of ['trail_calls', 'trail_ends']) {
+      const columns = await old.query<{ names: string }>(
+        `SELECT string_agg(quote_ident(attname), ', ') AS names FROM pg_attribute
+         WHERE attrelid = 'postern.${table}'::regclass AND attnum > 0`,
+      )
+      const names = columns[0]?.names
+      await old.script(`INSERT INTO postern.${table} (${names}) SELECT ${names} FROM ${after}.${table}`)
+    }
     await migrate(old, before, migrations)
     for (const table of ['usage_hourly', 'usage_daily']) {
       const rows = await old.query(`SELECT * FROM postern.${table} ORDER BY 1, 2, 3, 4, 5`)

@@ -1,35 +1,100 @@
-import type { EndRecord, CallRecord } from '../../domain/call.ts'
-import type { TrailBatch, TrailStore } from '../../domain/ports.ts'
-import { bigintArray, doubleArray, instantArray, integerArray, textArray, uuidArray } from '../array.ts'
+import type { CallRecord, EndRecord } from '../../domain/call.ts'
+import type { ChainHead, TrailBatch, TrailStore } from '../../domain/ports.ts'
+import type { SealRecord } from '../../domain/seal.ts'
+import { noSeal } from '../../domain/seal.ts'
+import { uuidArray } from '../array.ts'
 import { StatementFailed, unavailable } from '../database.ts'
-import type { Database, Value } from '../database.ts'
+import type { Database } from '../database.ts'
+import {
+  callTypes,
+  callValues,
+  endTypes,
+  endValues,
+  sealTypes,
+  sealValues,
+  useValues,
+} from './append-values.ts'
 import { addFacts, addGroups, groupValues } from './roll-up.ts'
 
-/** How batches get into the trail and its roll-ups. */
+interface Rows {
+  calls: readonly CallRecord[]
+  ends: readonly EndRecord[]
+  lastUsed: ReadonlyMap<string, number>
+}
+
+/** How batches get into the trail and its roll-ups, each with its seal. */
 export function appendTrailQuery(database: Database): Pick<TrailStore, 'append'> {
   const options = { prepared: true, timeoutMs: appendTimeoutMs }
 
-  /** False where rows are there already, and then none was written: after a commit whose answer was lost. */
-  async function insertNew(calls: readonly CallRecord[]): Promise<boolean> {
+  /** Null where all is written, and otherwise why nothing is: something is there already, or isn't there. */
+  async function insert(rows: Rows, seal: SealRecord | null): Promise<StatementFailed | null> {
+    const { calls, ends, lastUsed } = rows
+    const values = [...callValues(calls), ...sealValues(seal)]
     try {
-      await database.query(insertNewCalls, [...callValues(calls), ...groupValues(calls)], options)
-      return true
+      await (isPlain(rows)
+        ? database.query(insertCalls, [...values, ...groupValues(calls)], options)
+        : database.query(insertRows, [...values, ...endValues(ends), ...useValues(lastUsed)], options))
+      return null
     } catch (error) {
-      if (error instanceof StatementFailed && error.sqlState === uniqueViolation) return false
+      if (error instanceof StatementFailed && conflicts.has(error.sqlState)) return error
       throw error
     }
   }
 
-  async function insertAll(batch: TrailBatch): Promise<void> {
-    const values = [...callValues(sorted(batch.calls, callId)), ...otherValues(batch)]
-    await database.query(insertWhatIsMissing, values, options)
+  async function whatIsThere({ calls, ends }: Rows, seal: SealRecord | null, writer: string): Promise<There> {
+    const found = await database.query<{ kind: keyof There | 'head'; number: number | null; value: string }>(
+      selectWhatIsThere,
+      [
+        writer,
+        seal?.number ?? null,
+        uuidArray(calls.map(({ id }) => id)),
+        uuidArray(ends.map(({ callId }) => callId)),
+      ],
+      options,
+    )
+    const there: There = { head: { number: 0, seal: noSeal }, seal: null, calls: new Set(), ends: new Set() }
+    for (const { kind, number, value } of found) {
+      if (kind === 'head') there.head = { number: number ?? 0, seal: value }
+      else if (kind === 'seal') there.seal = value
+      else there[kind].add(value)
+    }
+    return there
+  }
+
+  async function append({ calls, ends, lastUsed, chain }: TrailBatch): Promise<void> {
+    let rows: Rows = { calls: inOrder(calls, callId), ends: inOrder(ends, endedCallId), lastUsed }
+    for (let attempt = 1; rows.calls.length + rows.ends.length + lastUsed.size > 0; attempt++) {
+      const isSealed = chain !== undefined && rows.calls.length + rows.ends.length > 0
+      const seal = isSealed ? chain.next(rows.calls, rows.ends) : null
+      let failure: StatementFailed | null = null
+      if (!isSealed || seal !== null) {
+        failure = await insert(rows, seal)
+        if (failure === null) {
+          if (seal !== null) chain?.follow(seal)
+          return
+        }
+      }
+      const there = await whatIsThere(rows, seal, chain?.writer ?? '')
+      chain?.follow(there.head)
+      // Committed already, and the answer was lost.
+      if (seal !== null && there.seal === seal.seal) return
+      const left = {
+        calls: rows.calls.filter(({ id }) => !there.calls.has(id)),
+        ends: rows.ends.filter(({ callId: id }) => !there.ends.has(id)),
+        lastUsed,
+      }
+      // Nothing stands in its way but itself.
+      if (failure !== null && sameLength(left, rows) && (seal === null || seal.previous === there.head.seal))
+        throw failure
+      if (attempt === attemptLimit) throw unavailable('others keep adding to this chain of seals')
+      rows = left
+    }
   }
 
   return {
     append: async (batch) => {
-      if (batch.calls.length + batch.ends.length + batch.lastUsed.size === 0) return
       try {
-        if (!isPlain(batch) || !(await insertNew(sorted(batch.calls, callId)))) await insertAll(batch)
+        await append(batch)
       } catch (error) {
         if (!(error instanceof StatementFailed) || speaksOfARow.test(error.sqlState)) throw error
         throw unavailable(error.message, error.sqlState)
@@ -38,10 +103,23 @@ export function appendTrailQuery(database: Database): Pick<TrailStore, 'append'>
   }
 }
 
-/** Whether all that there is to know stands in the batch: an end, or a call that waits for one, may belong to another. */
-function isPlain({ calls, ends, lastUsed }: TrailBatch): boolean {
-  return ends.length + lastUsed.size === 0 && calls.every(({ outcome }) => outcome !== null)
+/** What the database has of a batch, and of its chain. */
+interface There {
+  head: ChainHead
+  /** The seal that has the number of the batch's. */
+  seal: string | null
+  calls: Set<string>
+  ends: Set<string>
 }
+
+/** In a row, each against another process that adds to the chain: then it is for the next try, after a pause. */
+const attemptLimit = 20
+
+/** Below the 5 s for which the gateway holds an answer, so that a stuck connection leaves time for another. */
+const appendTimeoutMs = 2_000
+
+/** A row or a seal is there already; a seal's predecessor isn't. */
+const conflicts = new Set(['23505', '23502'])
 
 /**
  * Data, integrity, and limits: then one row spoils its batch. Anything else (no right to insert, a missing table)
@@ -49,60 +127,91 @@ function isPlain({ calls, ends, lastUsed }: TrailBatch): boolean {
  */
 const speaksOfARow = /^(?:22|23|54)/
 
-/** Below the 5 s for which the gateway holds an answer, so that a stuck connection leaves time for another. */
-const appendTimeoutMs = 2_000
+/** Whether all that there is to know stands in the batch: an end, or a call that waits for one, may belong to another. */
+function isPlain({ calls, ends, lastUsed }: Rows): boolean {
+  return ends.length + lastUsed.size === 0 && calls.every(({ outcome }) => outcome !== null)
+}
 
-const uniqueViolation = '23505'
+function sameLength(a: Rows, b: Rows): boolean {
+  return a.calls.length === b.calls.length && a.ends.length === b.ends.length
+}
+
+const callId = (call: CallRecord): string => call.id
+const endedCallId = (end: EndRecord): string => end.callId
+
+/** In the order of their ids, the first of each. */
+function inOrder<T>(rows: readonly T[], id: (row: T) => string): T[] {
+  const sorted = rows.toSorted((a, b) => (id(a) < id(b) ? -1 : id(a) > id(b) ? 1 : 0))
+  return sorted.filter((row, index) => {
+    const before = sorted[index - 1]
+    return before === undefined || id(before) !== id(row)
+  })
+}
 
 const callColumns = `
     id, writer, boot, sequence, at, request_id, credential_kind, key_id, service_user_id, http_method, path,
     method, tool, outcome, reason, status, duration_ms, client_address, user_agent, count, last_at, principal,
     grants_digest, trace_id, arguments_hmac, rpc_code, is_tool_error`
-const callTypes = [
-  ...['uuid', 'text', 'text', 'bigint', 'timestamptz', 'text', 'text', 'uuid', 'uuid', 'text', 'text'],
-  ...['text', 'text', 'text', 'text', 'integer', 'float8', 'text', 'text', 'integer', 'timestamptz', 'text'],
-  ...['text', 'text', 'text', 'integer', 'integer'],
-]
+const endColumns = `call_id, at, outcome, reason, status, duration_ms, rpc_code, is_tool_error`
 
-/** The last is a boolean, which no array of ours holds. */
-const unnestedCalls = `${callTypes.map((type, index) => `unnest($${index + 1}::${type}[])`).join(', ')} = 1`
+/** The parameters of a statement, given group by group: the first of the group, with its type. */
+const firstSeal = callTypes.length + 1
+const firstOther = firstSeal + sealTypes.length
+const sealed = (index: number): string => `$${firstSeal + index}::${sealTypes[index]}`
+const [writer, number, boot, callCount, endCount, root, previous, seal] = sealTypes.map((_, n) => sealed(n))
+
+/** The last column of either kind is a boolean, which no array of ours holds. */
+const unnested = (types: readonly string[], first: number): string =>
+  `${types.map((type, index) => `unnest($${first + index}::${type}[])`).join(', ')} = 1`
+const unnestedCalls = unnested(callTypes, 1)
+
+/** A seal that is in no order with the one before it has no number, and that refuses the whole statement. */
+const addSeal = `sealed AS (
+    INSERT INTO postern.trail_seals (writer, number, boot, calls, ends, root, previous, seal)
+    SELECT ${writer}, CASE WHEN ${number} = 1 THEN 1 ELSE (
+        SELECT before.number + 1 FROM postern.trail_seals before
+        WHERE before.writer = ${writer} AND before.number = ${number} - 1 AND before.seal = ${previous}
+      ) END, ${boot}, ${callCount}, ${endCount}, ${root}, ${previous}, ${seal}
+    WHERE ${number} IS NOT NULL
+  )`
 
 /**
- * Most batches hold new calls only. Looking for each row first, and marking it as taken after, is an eighth of the
- * database's time; a tenth more goes into `unnest` in FROM, which keeps each array's items before it gives them.
+ * Most batches hold whole calls only. All rows of a batch are new, or the statement fails: looking for each one first,
+ * and marking it as taken after, is an eighth of the database's time. A tenth more would go into `unnest` in FROM,
+ * which keeps each array's items before it gives them.
  */
-const insertNewCalls = `
-  WITH ${addGroups(callTypes.length + 1)}
-  INSERT INTO postern.trail_calls (${callColumns}) SELECT ${unnestedCalls}`
+const insertCalls = `
+  WITH ${addSeal}, ${addGroups(firstOther)}
+  INSERT INTO postern.trail_calls (${callColumns}, batch) SELECT ${unnestedCalls}, ${number}`
 
 const factColumns = 'id, writer, at, key_id, tool, outcome, duration_ms, count, last_at'
+const firstUse = firstOther + endTypes.length
 
 /**
- * One statement is one transaction and one round trip. The rows come, and the keys are locked, in the order of their
- * ids, so that two nodes' batches wait for each other instead of deadlocking. What is counted is what was written: a
- * call's row with its end, where that was there before, and an end in place of what its call counted as until then.
- * The call of an end is in the table, or in this batch.
+ * One statement is one transaction and one round trip. The keys are locked in the order of their ids, so that two
+ * nodes' batches wait for each other instead of deadlocking. What is counted: a call's row with its end, where that was
+ * there before, and an end in place of what its call counted as until then. The call of an end is in the table, or in
+ * this batch. Counted from what was returned, so that rows are written before counts, as in the other statement: two
+ * processes that write the same rows would deadlock otherwise.
  */
-const insertWhatIsMissing = `
-  WITH given (${callColumns}) AS MATERIALIZED (
+const insertRows = `
+  WITH ${addSeal}, given (${callColumns}) AS MATERIALIZED (
     SELECT ${unnestedCalls}
   ), calls AS (
-    INSERT INTO postern.trail_calls (${callColumns}) SELECT * FROM given
-    ON CONFLICT DO NOTHING
+    INSERT INTO postern.trail_calls (${callColumns}, batch) SELECT given.*, ${number} FROM given
     RETURNING ${factColumns}
+  ), given_ends (${endColumns}) AS MATERIALIZED (
+    SELECT ${unnested(endTypes, firstOther)}
   ), ends AS (
-    INSERT INTO postern.trail_ends (call_id, at, outcome, reason, status, duration_ms, rpc_code, is_tool_error)
-    SELECT unnest($28::uuid[]), unnest($29::timestamptz[]), unnest($30::text[]), unnest($31::text[]),
-      unnest($32::integer[]), unnest($33::float8[]), unnest($34::integer[]), unnest($35::integer[]) = 1
-    ON CONFLICT DO NOTHING
+    INSERT INTO postern.trail_ends (${endColumns}, writer, batch)
+    SELECT given_ends.*, CASE WHEN ${number} IS NOT NULL THEN ${writer} END, ${number} FROM given_ends
     RETURNING call_id, outcome, duration_ms
   ), ended AS (
-    SELECT DISTINCT ON (c.id) c.*, e.outcome AS end_outcome, e.duration_ms AS end_duration_ms
+    SELECT c.*, e.outcome AS end_outcome, e.duration_ms AS end_duration_ms
     FROM ends e JOIN (
-      SELECT 0 AS place, ${factColumns} FROM postern.trail_calls WHERE id = ANY ($28::uuid[])
-      UNION ALL SELECT 1, ${factColumns} FROM given WHERE id = ANY ($28::uuid[])
+      SELECT ${factColumns} FROM postern.trail_calls WHERE id = ANY ($${firstOther}::uuid[])
+      UNION ALL SELECT ${factColumns} FROM given
     ) c ON c.id = e.call_id
-    ORDER BY c.id, c.place
   ), facts AS (
     SELECT c.writer, c.at, c.key_id, c.tool, coalesce(e.outcome, c.outcome, 'unknown') AS outcome,
       coalesce(e.duration_ms, c.duration_ms) AS duration_ms, c.count, c.last_at, 1 AS sign
@@ -113,7 +222,7 @@ const insertWhatIsMissing = `
     SELECT writer, at, key_id, tool, end_outcome, end_duration_ms, count, last_at, 1 FROM ended
   ), ${addFacts}, used AS (
     SELECT k.id, u.at
-    FROM unnest($36::uuid[], $37::timestamptz[]) AS u (id, at)
+    FROM unnest($${firstUse}::uuid[], $${firstUse + 1}::timestamptz[]) AS u (id, at)
     JOIN postern.service_api_keys k ON k.id = u.id
     WHERE k.last_used_at IS NULL OR k.last_used_at < u.at
     ORDER BY k.id
@@ -121,80 +230,12 @@ const insertWhatIsMissing = `
   )
   UPDATE postern.service_api_keys k SET last_used_at = used.at FROM used WHERE k.id = used.id`
 
-function callValues(calls: readonly CallRecord[]): Value[] {
-  const texts = (read: (call: CallRecord) => string | null): Value => unlessEmpty(calls.map(read), textArray)
-  const integers = (read: (call: CallRecord) => number | null): Value =>
-    unlessEmpty(calls.map(read), integerArray)
-  return [
-    uuidArray(calls.map((call) => call.id)),
-    textArray(calls.map((call) => call.writer)),
-    textArray(calls.map((call) => call.boot)),
-    bigintArray(calls.map((call) => call.sequence)),
-    instantArray(calls.map((call) => call.at)),
-    textArray(calls.map((call) => call.requestId)),
-    texts((call) => call.credentialKind),
-    unlessEmpty(
-      calls.map((call) => call.keyId),
-      uuidArray,
-    ),
-    unlessEmpty(
-      calls.map((call) => call.serviceUserId),
-      uuidArray,
-    ),
-    texts((call) => call.httpMethod),
-    texts((call) => call.path),
-    texts((call) => call.method),
-    texts((call) => call.tool),
-    texts((call) => call.outcome),
-    texts((call) => call.reason),
-    integers((call) => call.status),
-    doubleArray(calls.map((call) => call.durationMs)),
-    texts((call) => call.clientAddress),
-    texts((call) => call.userAgent),
-    integerArray(calls.map((call) => call.count)),
-    instantArray(calls.map((call) => call.lastAt)),
-    texts((call) => call.principal),
-    // Not there in what an earlier version left in the spool.
-    texts((call) => call.grantsDigest ?? null),
-    texts((call) => call.traceId ?? null),
-    texts((call) => call.argumentsHmac ?? null),
-    integers((call) => call.rpcCode ?? null),
-    integers((call) => numberOf(call.isToolError)),
-  ]
-}
-
-/**
- * NULL in place of an array that holds nothing else, as some do in most batches: `unnest` gives no rows for it, and
- * beside others of a select list that is NULL in each row.
- */
-function unlessEmpty<T>(items: (T | null)[], array: (items: (T | null)[]) => Value): Value {
-  return items.every((item) => item === null) ? null : array(items)
-}
-
-function numberOf(flag: boolean | null | undefined): number | null {
-  return typeof flag === 'boolean' ? Number(flag) : null
-}
-
-const callId = (call: CallRecord): string => call.id
-const endedCallId = (end: EndRecord): string => end.callId
-
-function sorted<T>(rows: readonly T[], id: (row: T) => string): T[] {
-  return rows.toSorted((a, b) => (id(a) < id(b) ? -1 : 1))
-}
-
-function otherValues(batch: TrailBatch): Value[] {
-  const { lastUsed } = batch
-  const ends = sorted(batch.ends, endedCallId)
-  return [
-    uuidArray(ends.map((end) => end.callId)),
-    instantArray(ends.map((end) => end.at)),
-    textArray(ends.map((end) => end.outcome)),
-    textArray(ends.map((end) => end.reason)),
-    integerArray(ends.map((end) => end.status)),
-    doubleArray(ends.map((end) => end.durationMs)),
-    integerArray(ends.map((end) => end.rpcCode ?? null)),
-    integerArray(ends.map((end) => numberOf(end.isToolError))),
-    uuidArray([...lastUsed.keys()]),
-    instantArray([...lastUsed.values()]),
-  ]
-}
+const selectWhatIsThere = `
+  (SELECT 'head' AS kind, number, seal AS value FROM postern.trail_seals
+   WHERE writer = $1::text ORDER BY number DESC LIMIT 1)
+  UNION ALL
+  SELECT 'seal', number, seal FROM postern.trail_seals WHERE writer = $1::text AND number = $2::bigint
+  UNION ALL
+  SELECT 'calls', NULL, id::text FROM postern.trail_calls WHERE id = ANY ($3::uuid[])
+  UNION ALL
+  SELECT 'ends', NULL, call_id::text FROM postern.trail_ends WHERE call_id = ANY ($4::uuid[])`

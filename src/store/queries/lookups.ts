@@ -16,9 +16,16 @@ const lookupStatement = `
     WHERE k.hashed_token = ANY ($1::bytea[])
   ) k ON true`
 
+/** Two histories that part have no change in common: another subject, or at least another millisecond. */
+const markOf = (change: string): string =>
+  `${change}.subject_id || ' ' || ${change}.what || ' ' || (extract(epoch FROM ${change}.at) * 1000)::bigint`
+
 const pollStatement = `
-  SELECT c.epoch, pg_is_in_recovery() AS replica, h.epoch AS change_epoch, h.subject_kind, h.subject_id, h.what
+  SELECT c.epoch, c.database_id, c.restored_epoch, ${markOf('last')} AS mark, ${markOf('since')} AS since_mark,
+    pg_is_in_recovery() AS replica, h.epoch AS change_epoch, h.subject_kind, h.subject_id, h.what
   FROM postern.change_counter c
+  LEFT JOIN postern.changes last ON last.epoch = c.epoch
+  LEFT JOIN postern.changes since ON since.epoch = $1::bigint
   LEFT JOIN (
     SELECT epoch, subject_kind, subject_id, what FROM postern.changes
     WHERE epoch > $1::bigint AND subject_kind IN ('service-user', 'service-key') ORDER BY epoch LIMIT ${pollLimit}
@@ -40,6 +47,10 @@ interface LookupRow {
 
 interface PollRow {
   epoch: number
+  database_id: string
+  restored_epoch: number
+  mark: string | null
+  since_mark: string | null
   replica: boolean
   change_epoch: number | null
   subject_kind: ChangedSubject['subjectKind']
@@ -58,7 +69,8 @@ export function lookupQueries(database: Database): KeyLookup {
 
     poll: async (sinceEpoch) => {
       const rows = await database.read<PollRow>(pollStatement, [sinceEpoch])
-      const epoch = epochOf(rows)
+      const [first] = rows
+      if (first === undefined) throw unavailable('the change counter has no row')
       // What a replica answers may be any age, and would be taken for fresh.
       if (rows.some((row) => row.replica)) throw unavailable('this server is a replica, not the primary')
       const changes = rows.flatMap((row): ChangedSubject[] => {
@@ -66,7 +78,13 @@ export function lookupQueries(database: Database): KeyLookup {
         const { change_epoch, subject_kind, subject_id, what } = row
         return [{ epoch: change_epoch, subjectKind: subject_kind, subjectId: subject_id, what }]
       })
-      return { epoch, changes }
+      const history = {
+        databaseId: first.database_id,
+        mark: first.mark,
+        sinceMark: first.since_mark,
+        restoredEpoch: first.restored_epoch,
+      }
+      return { epoch: first.epoch, changes, history }
     },
   }
 }

@@ -5,6 +5,7 @@ import { adminSettings, resolveAdmin, type AdminSettings, type ForwardAuthProxy 
 import { noticeSettings, resolveNotices, type NoticeSettings } from './config/notices.ts'
 import { issuerContradictions, issuerSettings, resolveIssuer } from './config/issuers.ts'
 import { type Environment, type Ports, withEnvironment } from './config/environment.ts'
+import { limitSettings, resolveLimits, type LimitSettings } from './config/limits.ts'
 import { mcpSettings, resolveMcp, type McpSettings } from './config/mcp.ts'
 import { policyContradictions, policySettings, resolvePolicy, type Policy } from './config/policy.ts'
 import { problemOf } from './config/problem.ts'
@@ -14,17 +15,15 @@ import {
   resolveRoute,
   routeSettings,
   shadowOf,
-  trailMode,
   type Route,
   type Upstream,
 } from './config/route.ts'
+import { resolveTrail, trailSettings, type TrailSettings } from './config/trail.ts'
 import { resolveSessions, sessionSettings } from './config/sessions.ts'
 import {
-  byteCount,
   cidr,
   count,
   databaseUrl,
-  duration,
   identityHeader,
   listenAddress,
   schemaName,
@@ -66,34 +65,24 @@ export interface Config {
   issuers: readonly JwtIssuer[]
   /** The first match decides. Empty where the settings name none. */
   routes: readonly Route[]
-  trail: {
-    mode: 'strict' | 'spool'
-    spoolQuotaBytes: number
-    /** Whether the trail keeps an HMAC of the arguments of calls, under a key of the deployment. */
-    argumentsHmac: boolean
-  }
+  trail: TrailSettings
   notices: NoticeSettings
   mcp: McpSettings
-  limits: {
-    headerBytes: number
-    bodyBytes: number
-    headerTimeoutMs: number
-    bodyTimeoutMs: number
-    upstreamTimeoutMs: number
-  }
+  limits: LimitSettings
   log: { level: LogLevel }
 }
 
 /** Where the gateway publishes the keys that assertions are checked with. No route can stand there. */
 export const jwksPath = '/.well-known/postern/jwks.json'
 
-/** Where a key asks for its successor: `POST`, without a body, with an `Idempotency-Key`. No route can stand there. */
+/**
+ * Where a key asks for its successor (`POST`, without a body, with an `Idempotency-Key`), and about itself (`GET`). No
+ * route can stand there.
+ */
 export const selfRotationPath = '/.well-known/postern/rotate'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
-const kiB = 1024
-const miB = 1024 * kiB
 const prefixRight = 'must be a lower-case letter and 1 to 11 lower-case letters or digits, such as "pst"'
 const urlRight = 'must be the origin that clients reach the gateway at, such as "https://mcp.example.com"'
 const levelRight = 'must be one of trace, debug, info, warn, error, fatal, silent'
@@ -128,20 +117,10 @@ const settings = z.strictObject(
     sessions: sessionSettings.optional(),
     issuers: z.array(issuerSettings, { error: 'must be a list of issuers' }).default([]),
     routes: z.array(routeSettings, { error: 'must be a list of routes' }).default([]),
-    trail: section({
-      mode: trailMode.default('strict'),
-      argumentsHmac: z.boolean({ error: 'must be true or false' }).default(false),
-      spoolQuotaBytes: byteCount(miB, 1024 * 1024 * miB).default(256 * miB),
-    }),
+    trail: trailSettings,
     notices: noticeSettings,
     mcp: mcpSettings,
-    limits: section({
-      headerBytes: byteCount(kiB, miB).default(16 * kiB),
-      bodyBytes: byteCount(1, 64 * miB).default(miB),
-      headerTimeout: duration('1ms', '10m').prefault('10s'),
-      bodyTimeout: duration('1ms', '1h').prefault('30s'),
-      upstreamTimeout: duration('1ms', '24h').prefault('60s'),
-    }),
+    limits: limitSettings,
     log: section({
       level: z
         .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { error: levelRight })
@@ -211,16 +190,10 @@ function resolveConfig(data: z.output<typeof settings>, ports: Ports, cwd: strin
     sessions: resolveSessions(data.sessions),
     issuers: data.issuers.map(resolveIssuer),
     routes: data.routes.map((route) => resolveRoute(route, defaults)),
-    trail: data.trail,
+    trail: resolveTrail(data.trail, cwd),
     notices: resolveNotices(data.notices),
     mcp: resolveMcp(data.mcp),
-    limits: {
-      headerBytes: limits.headerBytes,
-      bodyBytes: limits.bodyBytes,
-      headerTimeoutMs: limits.headerTimeout,
-      bodyTimeoutMs: limits.bodyTimeout,
-      upstreamTimeoutMs: limits.upstreamTimeout,
-    },
+    limits: resolveLimits(limits),
     log: data.log,
   }
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSelfRotationAnswer } from './admin/self-rotation.ts'
+import { setTimeout } from 'node:timers/promises'
+import { createOwnKeyAnswer, createSelfRotationAnswer } from './admin/self-rotation.ts'
 import type { Recorder } from './audit/recorder.ts'
 import { openRecorder } from './audit/recorder.ts'
 import type { Config } from './config.ts'
 import type { NoticeSettings } from './config/notices.ts'
 import type { JwtIssuer } from './domain/issuer.ts'
+import { limitsAnything } from './domain/limit.ts'
 import type { ChangedSubject, Clock, TrailStore } from './domain/ports.ts'
 import { createTokenScanner } from './domain/service-key.ts'
 import type { SessionSystem } from './domain/session.ts'
@@ -17,6 +19,7 @@ import { createKeyedDigest, deploymentKeys } from './identity/deployment-keys.ts
 import { keepSigningKeys } from './identity/signing-key-file.ts'
 import type { Keys } from './keys/keys.ts'
 import { createKeys } from './keys/keys.ts'
+import type { Limiter } from './limits/limiter.ts'
 import type { Logger } from './log.ts'
 import { createLog } from './log.ts'
 import { createEmailSender } from './notices/email.ts'
@@ -27,6 +30,12 @@ import { createSlackSender } from './notices/slack.ts'
 import { createWebhookSender } from './notices/webhook.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { createAdministration, type Administration } from './postern/administration.ts'
+import { openLimiter } from './postern/limits.ts'
+import { openUpkeep } from './postern/upkeep.ts'
+import type { Upkeep } from './upkeep/upkeep.ts'
+import { lockSpool } from './postern/spool-lock.ts'
+import { createPresence, logRefusing, type NodeStanding } from './postern/presence.ts'
+import type { Lock } from './store/lock.ts'
 import { openPglite, openPostgres } from './store/store.ts'
 import type { Authenticator } from './verify/authenticator.ts'
 import type { VerifyJwt } from './verify/issuer.ts'
@@ -34,11 +43,15 @@ import { createIssuer } from './verify/issuer.ts'
 import { createKeySet, jwksLimitBytes, jwksTimeoutMs } from './verify/jwks.ts'
 import { createJwtAuthenticator } from './verify/jwt-authenticator.ts'
 import { createKeyCache } from './verify/key-cache.ts'
+import type { Heartbeat } from './verify/heartbeat.ts'
 import { createKeyReader } from './verify/key-reader.ts'
+import { createLastPosition } from './verify/last-position.ts'
 import type { Lease } from './verify/lease.ts'
 import { createLease } from './verify/lease.ts'
+import { createNodes } from './verify/nodes.ts'
 import { createServiceKeyAuthenticator } from './verify/service-key-authenticator.ts'
 import { createSessionAuthenticator } from './verify/session-authenticator.ts'
+import { createUnknownKeys } from './verify/unknown-keys.ts'
 import type { Verify } from './verify/verify.ts'
 import { createVerify } from './verify/verify.ts'
 
@@ -53,6 +66,10 @@ export interface Postern extends Administration {
   /** Who sent a request, from its head alone. */
   readonly verify: Verify
   readonly lease: Lease
+  /** How much callers may do. */
+  readonly limiter: Limiter
+  /** How this node stands among those on its database. */
+  standing(): NodeStanding
   /** Tells of changes to keys and service users as they are learned; answers what ends the telling. */
   onKeyChanges(listener: KeyChangesListener): () => void
   /** Keys of the deployment's own for one purpose, the same on all its nodes; ready once started. */
@@ -69,8 +86,12 @@ export interface Postern extends Administration {
   cachedKeys(): number
   /** Rotates a key whose own token has been verified, at its own wish: the whole answer. Never rejects. */
   selfRotate(keyId: string, idempotencyKey: string): Promise<Response>
-  /** One pass of what runs by itself once started: what is due is found, recorded and delivered. */
+  /** Tells a key, whose own token has been verified, about itself: the whole answer. Never rejects. */
+  describeKey(keyId: string): Promise<Response>
+  /** One pass of what runs by itself once started: notices that are due, and all that keeps the trail in shape. */
   tick(): Promise<Pass>
+  /** Checkpoints, retention, partitions and sinks. */
+  readonly upkeep: Upkeep
   /** Applies the migrations that are missing; answers their numbers. */
   migrate(): Promise<number[]>
   /**
@@ -78,6 +99,8 @@ export interface Postern extends Administration {
    * holds the data directory's lock.
    */
   start(options?: { onCommitted?: (rows: number, tookMs: number) => void }): Promise<Recorder>
+  /** Gives the spool back while the process exits: what is left of the trail is in it. Synchronous. */
+  abandon(): void
   /** Commits what is left of the trail and closes the store. */
   close(): Promise<void>
 }
@@ -102,6 +125,12 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   // Verification.
   const cache = createKeyCache(clock)
   const keyListeners = new Set<KeyChangesListener>()
+  const lastPosition = createLastPosition({
+    dataDir: config.dataDir,
+    onFailed: (error) =>
+      log.warn({ err: error }, 'what this node has applied cannot be kept for its restart'),
+  })
+  let heartbeat: Heartbeat | null = null
   const lease = createLease({
     lookups: store.lookups,
     clock,
@@ -109,14 +138,19 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
       cache.apply(changes)
       for (const listener of keyListeners) listener(changes)
     },
-    onEpochWentBack: (from, to) =>
-      log.error(
-        { from, to },
-        'the epoch went backwards: a restored or lagging database; nothing is accepted',
-      ),
+    recall: lastPosition.recall,
+    onApplied(position) {
+      lastPosition.keep(position)
+      heartbeat?.soon()
+    },
+    onRefusing(why, applied, found) {
+      logRefusing(log, why, applied, found)
+      heartbeat?.soon()
+    },
     onPollFailed: (error) => log.warn({ err: error }, 'the poll for changes failed'),
   })
-  const readKey = createKeyReader({ lookups: store.lookups, cache, lease })
+  const unknownKeys = createUnknownKeys({ clock, ...config.limits.badKeys })
+  const readKey = createKeyReader({ lookups: store.lookups, cache, lease, unknownKeys })
   const verify = createVerify({
     authenticators: [
       createServiceKeyAuthenticator({ prefixes, readKey, lease, clock }),
@@ -125,6 +159,9 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
     ],
     looksLikeToken: scanner.found,
   })
+
+  // How much callers may do.
+  const limiter = openLimiter({ config, store, clock, log })
 
   // What the backend is told.
   const signingKeys = () => config.signingKeys ?? keepSigningKeys(config.dataDir)
@@ -135,7 +172,13 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   })
 
   // Administration.
-  const keys = createKeys({ store: store.keys, trail: store.trail, clock, policy: config.policy, prefixes })
+  const keys = createKeys({
+    store: store.keys,
+    trail: store.trail,
+    clock,
+    policy: { ...config.policy, limitsAllKeys: limitsAnything(config.limits.perKey) },
+    prefixes,
+  })
   const senders = sendersOf(config.notices, clock)
   const notices = createNotices({
     store: store.notices,
@@ -147,17 +190,41 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
   })
   const onAdminFailure = (error: unknown) => log.error({ err: error }, 'the admin API failed')
   const selfRotate = createSelfRotationAnswer(keys, onAdminFailure)
+  const describeKey = createOwnKeyAnswer(keys, clock, onAdminFailure)
+  const upkeep = openUpkeep({ config, store, clock, log, holder: randomUUID() })
+  const worker: typeof notices = {
+    ...notices,
+    async tick(patienceMs = Infinity) {
+      // Both at once, so that a sink that hangs keeps no notice back.
+      const kept = upkeep
+        .tick()
+        .catch((error: unknown) => log.error({ err: error }, 'the upkeep of the trail failed'))
+        .then(() => true)
+      const [pass, isOver] = await Promise.all([
+        notices.tick(patienceMs),
+        patienceMs === Infinity ? kept : Promise.race([kept, setTimeout(patienceMs, false, { ref: false })]),
+      ])
+      return { ...pass, isOver: pass.isOver && isOver }
+    },
+  }
   const administration = createAdministration({
     config,
     store,
     keys,
-    notices,
+    notices: worker,
+    upkeep,
+    nodes: {
+      ...createNodes({ store: store.nodes, clock }),
+      sealsAt: store.sealedTrail.sealsAt,
+      sequenceGaps: store.trail.sequenceGaps,
+    },
     clock,
     log,
     onFailure: onAdminFailure,
   })
 
   let recorder: Recorder | null = null
+  let spoolLock: Lock | null = null
 
   return {
     config,
@@ -165,6 +232,12 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
     log,
     verify,
     lease,
+    limiter,
+    standing: () => ({
+      lagEpochs: heartbeat?.lagEpochs() ?? 0,
+      clockOffsetMs: heartbeat?.clockOffsetMs() ?? null,
+      refusing: lease.refusing(),
+    }),
     onKeyChanges(listener) {
       keyListeners.add(listener)
       return () => void keyListeners.delete(listener)
@@ -180,17 +253,26 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
     cachedKeys: () => cache.size().keys,
     ...administration,
     selfRotate,
-    tick: () => notices.tick(),
-    migrate: () => store.migrate(),
+    describeKey,
+    tick: () => worker.tick(),
+    upkeep,
+    async migrate() {
+      const applied = await store.migrate()
+      await upkeep.makePartitions()
+      return applied
+    },
     async start({ onCommitted } = {}) {
       await store.migrate()
+      const [id, boot] = [nodeId(config.dataDir), randomUUID()]
+      const spoolDirectory = join(config.dataDir, 'spool')
+      spoolLock = await lockSpool(spoolDirectory)
       recorder = openRecorder({
         trail: store.trail,
         clock,
         log,
-        directory: join(config.dataDir, 'spool'),
-        writer: nodeId(config.dataDir),
-        boot: randomUUID(),
+        directory: spoolDirectory,
+        writer: id,
+        boot,
         quotaBytes: config.trail.spoolQuotaBytes,
         holdMs,
         ...(onCommitted === undefined ? {} : { onCommitted }),
@@ -201,18 +283,37 @@ export function createPostern(config: Config, options: { clock?: Clock; log?: Lo
         log.warn(
           'POSTERN_SIGNING_KEY is not set: several nodes must share one, or backends refuse their calls',
         )
+      // So does one for checkpoints.
+      upkeep.prepare()
+      if (config.database !== null && config.trail.checkpointKeys === null)
+        log.warn(
+          'POSTERN_CHECKPOINT_KEY is not set: each node signs checkpoints of the trail by a key of its own data directory',
+        )
       const replayed = await recorder.replay()
       if (replayed > 0)
         log.info({ rows: replayed }, 'rows of an earlier run were taken from the spool into the trail')
+      // Its row is there before it is fresh: who waits for the nodes to know of a change waits for this one too.
+      heartbeat = createPresence({ nodes: store.nodes, lease, clock, log, id, boot })
+      await heartbeat.start()
+      await limiter.start()
       lease.start()
       await lease.ensureFresh()
       notices.start()
+      upkeep.start()
       return recorder
+    },
+    abandon() {
+      spoolLock?.release()
     },
     async close() {
       lease.stop()
       await notices.stop()
+      await upkeep.stop()
       await recorder?.close(holdMs)
+      spoolLock?.release()
+      await limiter.close()
+      await heartbeat?.stop()
+      await lastPosition.settled()
       await store.close()
     },
   }

@@ -137,10 +137,6 @@ describe('a wrong setting stops the start, and names itself, its value and what 
 })
 
 describe('what nothing enforces yet is refused, never accepted and ignored', () => {
-  test.each<[object, string]>([[{ trail: { keep: '400d' } }, 'trail.keep']])('%j', (input, name) => {
-    expect(problemsOf(input)).toEqual([`${name} is not available in this version`])
-  })
-
   test.each<[unknown, string]>([
     [{ rotes: [] }, 'rotes is no setting'],
     [{ policy: { max: '1d' } }, 'policy.max is no setting'],
@@ -214,7 +210,16 @@ describe('environment over file over default', () => {
       sessions: null,
       issuers: [],
       routes: [],
-      trail: { mode: 'strict', argumentsHmac: false, spoolQuotaBytes: 256 * 1024 * 1024 },
+      trail: {
+        ...{ mode: 'strict', argumentsHmac: false, spoolQuotaBytes: 256 * 1024 * 1024 },
+        ...{
+          keepMs: 400 * 86_400_000,
+          checkpointEveryMs: 60_000,
+          checkpointKeys: null,
+          sinks: [],
+          allowAddresses: [],
+        },
+      },
       mcp: { allowedHosts: null, allowedOrigins: [] },
       limits: {
         headerBytes: 16_384,
@@ -222,6 +227,12 @@ describe('environment over file over default', () => {
         headerTimeoutMs: 10_000,
         bodyTimeoutMs: 30_000,
         upstreamTimeoutMs: 60_000,
+        redis: null,
+        whenAway: 'refuse',
+        perKey: {},
+        perAddress: null,
+        selfRotation: { points: 10, perSeconds: 3600 },
+        badKeys: { perPeer: { points: 60, perSeconds: 60 }, perNode: { points: 200, perSeconds: 1 } },
       },
       log: { level: 'info' },
     })

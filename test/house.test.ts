@@ -9,9 +9,11 @@ const floorOf: Record<string, number> = {
   verify: 2,
   identity: 2,
   keys: 2,
+  limits: 2,
   audit: 2,
   notices: 2,
   outbound: 2,
+  upkeep: 2,
   store: 2,
   client: 2,
   // The settings, with their file; and the log, which every floor above may hold.
@@ -52,8 +54,10 @@ const placeOf: Record<string, RegExp> = {
   c12: /^config-file\.ts$/,
   pino: /^log\.ts$/,
   'prom-client': /^gateway\/metrics\.ts$/,
+  ioredis: /^limits\//,
+  'rate-limiter-flexible': /^limits\//,
   nodemailer: /^notices\/email\.ts$/,
-  standardwebhooks: /^notices\/webhook\.ts$/,
+  standardwebhooks: /^(notices\/webhook|upkeep\/webhook-target)\.ts$/,
   'ipaddr.js': /^outbound\/address\.ts$/,
   'better-auth': /^admin\/sign-in\//,
   '@better-auth/passkey': /^admin\/sign-in\//,
@@ -245,5 +249,45 @@ describe('the house', () => {
       (file) => file !== 'index.ts' && /^export \* from/m.test(readFileSync(join(src, file), 'utf8')),
     )
     expect(barrels).toEqual([])
+  })
+
+  it('lets the bridge take only types of src, and what client/ and domain/ have; and bundle only what it declares', () => {
+    const connect = join(src, '../connect')
+    const manifest = JSON.parse(readFileSync(join(connect, 'package.json'), 'utf8')) as {
+      dependencies?: object
+      devDependencies: object
+    }
+    // What it needs is in the bundle: npx installs nothing beside it.
+    expect(manifest.dependencies).toBeUndefined()
+    const wrong: string[] = []
+    const reached = new Set<string>()
+    const all = readdirSync(join(connect, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+      .map((file) => join('connect/src', file).replaceAll('\\', '/'))
+    for (const file of all) {
+      const text = readFileSync(join(src, '..', file), 'utf8')
+      const statements = [
+        ...text.matchAll(/^\s*(import|export)\b([^'"]*?)\bfrom\s*'([^']+)'/gms),
+        ...text.matchAll(/\b(import)(\()\s*'([^']+)'/g),
+      ]
+      for (const [, , what = '', from = ''] of statements) {
+        const isType = /^\s*type\b/.test(what)
+        if (from.startsWith('node:')) continue
+        if (!from.startsWith('.')) {
+          const name = from
+            .split('/')
+            .slice(0, from.startsWith('@') ? 2 : 1)
+            .join('/')
+          if (!(name in manifest.devDependencies)) wrong.push(`${file} imports ${from}`)
+          continue
+        }
+        const target = normalize(join(dirname(file), from)).replaceAll('\\', '/')
+        if (target.startsWith('connect/')) reached.add(target)
+        else if (!isType && !/^src\/(client|domain)\//.test(target)) wrong.push(`${file} imports ${from}`)
+      }
+      if (/\b(TODO|FIXME|XXX|HACK)\b/.test(text)) wrong.push(`${file} has a note`)
+    }
+    expect(wrong).toEqual([])
+    expect(all.filter((file) => !reached.has(file))).toEqual(['connect/src/main.ts'])
   })
 })

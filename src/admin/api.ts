@@ -12,10 +12,12 @@ import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
 import { keyRoutes } from './routes-keys.ts'
 import { managementKeyRoutes } from './routes-management-keys.ts'
+import { nodeRoutes, type NodeRooms } from './routes-nodes.ts'
 import { noticeRoutes } from './routes-notices.ts'
 import { rotationRoutes } from './routes-rotation.ts'
 import { serviceUserRoutes } from './routes-service-users.ts'
 import { settingsRoutes, type Deployment } from './routes-settings.ts'
+import { upkeepRoutes, type UpkeepRooms } from './routes-upkeep.ts'
 import { usageRoutes } from './routes-usage.ts'
 
 /** Where the page and its API lie. */
@@ -25,6 +27,8 @@ export interface AdminApiParts extends Gate {
   /** What is the whole deployment's, and no owner's. */
   managementKeys: Omit<ManagementKeys, 'authenticate'>
   worker: Pick<Notices, 'sendTest' | 'tick'>
+  nodes: NodeRooms
+  upkeep: UpkeepRooms
   knownTools: (limit: number) => Promise<string[]>
   deployment: Deployment
   /** Mounts further routes, each with `describe`. */
@@ -75,8 +79,8 @@ export function createAdminApi(parts: AdminApiParts): (request: Request) => Prom
 
   const api: AdminApi = new Hono<AdminEnv>()
   settingsRoutes(api, deployment)
-  serviceUserRoutes(api)
-  keyRoutes(api)
+  serviceUserRoutes(api, parts.nodes)
+  keyRoutes(api, parts.nodes)
   rotationRoutes(api)
   usageRoutes(api, {
     denyToolsByDefault: deployment.settings.policy.denyToolsByDefault,
@@ -86,6 +90,8 @@ export function createAdminApi(parts: AdminApiParts): (request: Request) => Prom
   changeRoutes(api)
   noticeRoutes(api, parts.worker)
   managementKeyRoutes(api, parts.managementKeys)
+  nodeRoutes(api, parts.nodes)
+  upkeepRoutes(api, parts.upkeep)
   parts.extend?.(api)
   app.route(`${adminBasePath}/api/v1`, api)
 

@@ -13,21 +13,23 @@ const admissionMs = 5_000
  */
 export function exportStream(options: {
   format: 'jsonl' | 'csv'
+  /** The cursor to go on behind, as a part of the same file; null: from its beginning. */
+  after: string | null
   readPage: (cursor: string | null, limit: number) => Promise<Page<TrailRow>>
   /** Whether whoever asked may still have it. */
   isAdmitted: () => Promise<boolean>
   onOver: () => void
 }): ReadableStream<Uint8Array> {
-  const { format, readPage, isAdmitted, onOver } = options
+  const { format, after, readPage, isAdmitted, onOver } = options
   const encoder = new TextEncoder()
-  let cursor: string | null = null
+  let cursor = after
   let admittedAtMs = performance.now()
   const lineOf = format === 'csv' ? csvOf : (call: CallJson) => `${JSON.stringify(call)}\n`
 
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        if (format === 'csv') controller.enqueue(encoder.encode(csvLine(columns)))
+        if (format === 'csv' && after === null) controller.enqueue(encoder.encode(csvLine(columns)))
       },
       async pull(controller) {
         try {

@@ -1,4 +1,5 @@
 import type { TrailRow } from '../domain/call.ts'
+import { formatRate, type KeyLimits } from '../domain/limit.ts'
 import type { KeyUsage, Page } from '../domain/ports.ts'
 import type { Change, VersionedUser } from '../domain/key-store.ts'
 import type { IssuedKey } from '../keys/issue.ts'
@@ -9,7 +10,14 @@ import type { RotatedKey } from '../keys/rotate.ts'
 import type { CallJson } from './schemas-audit.ts'
 import type { ChangeJson } from './schemas-changes.ts'
 import type { PageJson } from './schemas-common.ts'
-import type { IssuedKeyJson, KeyJson, ListedKeyJson, RotatedKeyJson, RotationJson } from './schemas-keys.ts'
+import type {
+  IssuedKeyJson,
+  KeyJson,
+  LimitsJson,
+  ListedKeyJson,
+  RotatedKeyJson,
+  RotationJson,
+} from './schemas-keys.ts'
 import type { ServiceUserJson } from './schemas-service-users.ts'
 
 /** What the rooms answer, as the API gives it: field by field, so that nothing new slips out unnoticed. */
@@ -57,10 +65,22 @@ export function keyJson({ key, user, state }: KeyView): KeyJson {
     predecessorId: key.predecessorId,
     tools: [...(key.grants.tools ?? [])],
     addresses: [...(key.grants.addresses ?? [])],
+    limits: limitsJson(key.grants.limits ?? {}),
     selfRotate: key.grants.selfRotate === true,
     mintedBy: key.mintedBy,
     familyEndsAt: instantOrNull(key.familyEndsAt),
     lastUsedAt: instantOrNull(key.lastUsedAt),
+  }
+}
+
+function limitsJson({ rate, tools = [], concurrent, daily, monthly }: KeyLimits): LimitsJson {
+  return {
+    rate: rate === undefined ? null : formatRate(rate),
+    burst: rate?.burst ?? null,
+    tools: tools.map(({ tool, ...of }) => ({ tool, rate: formatRate(of), burst: of.burst ?? null })),
+    concurrent: concurrent ?? null,
+    daily: daily ?? null,
+    monthly: monthly ?? null,
   }
 }
 

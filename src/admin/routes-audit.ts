@@ -55,13 +55,16 @@ export function auditRoutes(api: AdminApi): void {
     }),
     query(schemas.exportQuery),
     async (c) => {
-      const { format, ...asked } = c.req.valid('query')
+      const { format, cursor: after, ...asked } = c.req.valid('query')
       const { gate, rooms, access } = c.var
       const filter = await trailFilter(asked, rooms)
       const now = gate.clock.now()
+      // A cursor that is none is refused before anything is sent.
+      if (after !== undefined) await rooms.trail.list({ limit: 1, cursor: after })
       const release = exports.take(access.actor) ?? refuseMore('exports')
       const stream = exportStream({
         format,
+        after: after ?? null,
         readPage: (cursor, limit) =>
           // What comes while it is read is not part of it.
           rooms.trail.list({ to: now + 1, ...filter, limit, ...(cursor === null ? {} : { cursor }) }),

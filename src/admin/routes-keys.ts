@@ -1,16 +1,19 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import type { KeyListFilter } from '../keys/keys.ts'
+import type { Nodes } from '../verify/nodes.ts'
 import { describe } from './describe.ts'
 import type { AdminApi, AdminEnv } from './guard.ts'
 import { historyJson, issuedKeyJson, keyJson, listedKeyJson, pageJson } from './json.ts'
+import { acknowledgementJson } from './routes-nodes.ts'
 import { pageOf } from './schemas-common.ts'
 import * as schemas from './schemas-keys.ts'
+import { waitQuery } from './schemas-nodes.ts'
 import { body, durationOf, jsonOnly, paging, query, withoutUndefined } from './valid.ts'
 import { changeVersion, etagOf } from './versions.ts'
 
 /** The routes about service keys, but for those about rotation and about what they do. */
-export function keyRoutes(api: AdminApi): void {
+export function keyRoutes(api: AdminApi, nodes: Pick<Nodes, 'untilAcknowledged'>): void {
   api.post(
     '/keys',
     describe({
@@ -90,15 +93,19 @@ export function keyRoutes(api: AdminApi): void {
       summary: 'Revoke a service key, and all that it made by rotating itself',
       needs: 'change',
       status: 200,
-      answer: schemas.keySchema,
+      answer: schemas.revokedKeySchema,
       refusals: [400, 404, 409, 413, 415],
     }),
     jsonOnly,
+    query(waitQuery),
     body(schemas.revocation),
     async (c) => {
       const { reason } = c.req.valid('json')
-      const { actor } = c.get('access')
-      return c.json(keyJson(await c.get('rooms').keys.revoke(c.req.param('id'), reason, actor)))
+      const access = c.get('access')
+      const key = keyJson(await c.get('rooms').keys.revoke(c.req.param('id'), reason, access.actor))
+      if (c.req.valid('query').wait !== 'true') return c.json(key)
+      const acknowledgement = acknowledgementJson(await nodes.untilAcknowledged(), access)
+      return c.json({ ...key, acknowledgement } satisfies schemas.RevokedKeyJson)
     },
   )
 }

@@ -1,13 +1,16 @@
+import type { Nodes } from '../verify/nodes.ts'
 import type { AdminApi } from './guard.ts'
 import { describe } from './describe.ts'
 import { pageJson, serviceUserJson } from './json.ts'
+import { acknowledgementJson } from './routes-nodes.ts'
 import { pageOf } from './schemas-common.ts'
+import { waitQuery } from './schemas-nodes.ts'
 import * as schemas from './schemas-service-users.ts'
 import { body, jsonOnly, paging, query, withoutUndefined } from './valid.ts'
 import { changeVersion, etagOf } from './versions.ts'
 
 /** The routes about service users; each is found by its id or its name. */
-export function serviceUserRoutes(api: AdminApi): void {
+export function serviceUserRoutes(api: AdminApi, nodes: Pick<Nodes, 'untilAcknowledged'>): void {
   api.post(
     '/service-users',
     describe({
@@ -95,16 +98,22 @@ export function serviceUserRoutes(api: AdminApi): void {
       summary: 'Disable a service user: all its keys stop at once',
       needs: 'change',
       status: 200,
-      answer: schemas.serviceUserSchema,
+      answer: schemas.disabledServiceUserSchema,
       refusals: [400, 404, 409, 413, 415],
     }),
     jsonOnly,
+    query(waitQuery),
     body(schemas.disabling),
     async (c) => {
       const { keys } = c.get('rooms')
       const { reason } = c.req.valid('json')
-      const { id } = await keys.disableServiceUser(c.req.param('id'), reason, c.get('access').actor)
-      return c.json(serviceUserJson(await keys.findServiceUser(id)))
+      const access = c.get('access')
+      const { id } = await keys.disableServiceUser(c.req.param('id'), reason, access.actor)
+      const acknowledged = c.req.valid('query').wait === 'true' ? await nodes.untilAcknowledged() : null
+      const user = serviceUserJson(await keys.findServiceUser(id))
+      if (acknowledged === null) return c.json(user)
+      const acknowledgement = acknowledgementJson(acknowledged, access)
+      return c.json({ ...user, acknowledgement } satisfies schemas.DisabledServiceUserJson)
     },
   )
 

@@ -64,6 +64,15 @@ export const auditQuery = z.strictObject({
 
 export const exportFormats = ['jsonl', 'csv'] as const
 
-export const exportQuery = z.strictObject({ format: z.enum(exportFormats), ...filters, ...times })
+export const exportQuery = z.strictObject({
+  format: z.enum(exportFormats),
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('Go on behind the row that it stands for: without headings'),
+  ...filters,
+  ...times,
+})
 
 export const liveQuery = z.strictObject(filters)

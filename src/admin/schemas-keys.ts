@@ -1,10 +1,26 @@
 import { z } from 'zod'
 import { day, id, instant, paging, someText } from './schemas-common.ts'
 import { changeSchema } from './schemas-changes.ts'
+import { acknowledgementSchema } from './schemas-nodes.ts'
 
 /** What the admin API takes and gives about service keys. */
 
 export const keyStates = ['active', 'retiring', 'retired', 'expired', 'revoked', 'disabled'] as const
+
+const callCount = z.number().describe('A whole number of calls')
+
+const limitsSchema = z
+  .object({
+    rate: z.string().nullable().describe('Calls in a time, such as 60/m'),
+    burst: callCount.nullable().describe('Calls beyond the rate, whole again after ten of its times'),
+    tools: z
+      .array(z.object({ tool: z.string(), rate: z.string(), burst: callCount.nullable() }))
+      .describe('Rates of the tools that a pattern stands for, together'),
+    concurrent: callCount.nullable().describe('Calls under way at once'),
+    daily: callCount.nullable().describe('Calls in a day, UTC'),
+    monthly: callCount.nullable().describe('Calls in a month, UTC'),
+  })
+  .describe('How much it may be used; null: not limited, unless all keys are')
 
 const keyShape = {
   id,
@@ -29,6 +45,7 @@ const keyShape = {
       'Patterns of the tools that it may call, such as forecast_* or !delete_*; none: all tools, unless the policy denies by default',
     ),
   addresses: z.array(z.string()).describe('CIDR blocks from which it may be used; none: from anywhere'),
+  limits: limitsSchema,
   selfRotate: z.boolean().describe('Whether it may rotate itself, with its own token'),
   mintedBy: id.nullable().describe('The key that made it by rotating itself'),
   familyEndsAt: instant.nullable().describe('The end of all that may come of it by rotating itself'),
@@ -100,12 +117,28 @@ const expires = someText
 
 const patterns = z.array(someText).max(200)
 
+const askedCount = callCount.nullish()
+const askedLimits = z
+  .strictObject({
+    rate: someText.nullish(),
+    burst: askedCount,
+    tools: z
+      .array(z.strictObject({ tool: someText, rate: someText, burst: askedCount }))
+      .max(200)
+      .optional(),
+    concurrent: askedCount,
+    daily: askedCount,
+    monthly: askedCount,
+  })
+  .optional()
+
 export const newKey = z.strictObject({
   serviceUser: someText.describe('Id or name'),
   name: someText.optional().describe('A label; without one, the name of the service user'),
   expires,
   tools: patterns.optional(),
   addresses: patterns.optional(),
+  limits: askedLimits,
   selfRotate: z.literal(true).optional().describe('It may rotate itself, with its own token'),
 })
 
@@ -114,8 +147,16 @@ export const keyEdit = z
     name: someText.optional(),
     tools: patterns.optional().describe('All of its patterns; an empty list takes the limit away'),
     addresses: patterns.optional().describe('All of its blocks; an empty list takes the limit away'),
+    limits: askedLimits.describe('All of its limits; an empty object takes them away'),
   })
   .describe('What is left out stays as it is')
+
+export const revokedKeySchema = z
+  .object({
+    ...keyShape,
+    acknowledgement: acknowledgementSchema.optional().describe('Where it was waited for'),
+  })
+  .meta({ id: 'RevokedKey' })
 
 export const revocation = z.strictObject({ reason: someText })
 
@@ -156,6 +197,8 @@ export const keyQuery = z.strictObject({
 
 export type KeyStateJson = (typeof keyStates)[number]
 export type KeySort = (typeof keySorts)[number]
+export type RevokedKeyJson = z.infer<typeof revokedKeySchema>
+export type LimitsJson = z.infer<typeof limitsSchema>
 export type KeyJson = z.infer<typeof keySchema>
 export type ListedKeyJson = z.infer<typeof listedKeySchema>
 export type ShownKeyJson = z.infer<typeof shownKeySchema>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { id, instant, paging, someText } from './schemas-common.ts'
+import { acknowledgementSchema } from './schemas-nodes.ts'
 
 /** What the admin API takes and gives about service users. */
 
@@ -41,10 +42,15 @@ export const serviceUserEdit = z
   })
   .describe('What is left out stays as it is')
 
+export const disabledServiceUserSchema = serviceUserSchema
+  .extend({ acknowledgement: acknowledgementSchema.optional().describe('Where it was waited for') })
+  .meta({ id: 'DisabledServiceUser' })
+
 export const disabling = z.strictObject({ reason: someText })
 export const enabling = z.strictObject({ reason: someText.optional() })
 
 export const serviceUserQuery = z.strictObject(paging)
 
+export type DisabledServiceUserJson = z.infer<typeof disabledServiceUserSchema>
 export type NewServiceUser = z.infer<typeof newServiceUser>
 export type ServiceUserEdit = z.infer<typeof serviceUserEdit>

@@ -38,9 +38,6 @@ export function withoutUndefined<T extends object>(value: T): Defined<T> {
 
 type Defined<T> = { [Name in keyof T]: Exclude<T[Name], undefined> }
 
-/** What keys will be able to hold, and nothing enforces yet. */
-const laterFields = new Set(['rate', 'rates', 'quota'])
-
 interface Issue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
@@ -51,13 +48,6 @@ function refuseInvalid(result: { success: boolean; error?: readonly Issue[] }): 
   if (result.success || issue === undefined) return
   const unknown: unknown = Reflect.get(issue, 'keys')
   const name: unknown = Array.isArray(unknown) ? unknown[0] : undefined
-  if (typeof name === 'string' && laterFields.has(name))
-    throw new RequestRefused(
-      400,
-      'option_not_enforced',
-      `${name} is not enforced yet, so it is refused.`,
-      name,
-    )
   // The name comes from the caller: it is not repeated, as it may be anything.
   if (name !== undefined)
     throw new RequestRefused(400, 'field_unknown', 'There is a field that is not known here.')

@@ -1,10 +1,16 @@
 import { Command } from 'commander'
+import type { NodesJson, TrailGapsJson } from '../admin/schemas-nodes.ts'
 import type { NoticeJson } from '../admin/schemas-notices.ts'
 import type { PageJson } from '../admin/schemas-common.ts'
+import type { UpkeepJson } from '../admin/schemas-upkeep.ts'
 import type { Config } from '../config.ts'
 import { connect, type Admin } from './connect.ts'
 import type { Finding } from './doctor/finding.ts'
+import { checkLimits } from './doctor/limits.ts'
+import { checkGaps, checkNodes } from './doctor/nodes.ts'
 import { checkSettings } from './doctor/settings.ts'
+import { checkSpool } from './doctor/spool.ts'
+import { checkUpkeep } from './doctor/upkeep.ts'
 import { print, printJson } from './print.ts'
 import { settingsOf } from './settings.ts'
 import { line, shown } from './terminal.ts'
@@ -18,7 +24,12 @@ interface Place {
 /** One check; null where it can't be made. */
 type Check = (place: Place) => Promise<Finding | null> | Finding | null
 
-const checks: readonly Check[] = [checkChannels, checkDeliveries]
+const checks: readonly Check[] = [
+  ({ config }) => checkSpool(config),
+  async ({ admin }) => (admin === null ? null : checkGaps(await admin.get<TrailGapsJson>('/trail-gaps'))),
+  checkChannels,
+  checkDeliveries,
+]
 
 /** `postern doctor`. */
 export function doctorCommand(): Command {
@@ -40,8 +51,20 @@ async function examine(config: Config): Promise<Finding[]> {
   const { admin, finding } = await reach(config)
   try {
     const found = await Promise.all(checks.map(async (check) => await check({ config, admin })))
+    const nodes = admin === null ? null : await admin.get<NodesJson>('/nodes')
+    const ofNodes = nodes === null ? [] : checkNodes(nodes)
+    const ofLimits = await checkLimits(config, nodes)
+    const ofTrail =
+      admin === null ? [] : checkUpkeep(await admin.get<UpkeepJson>('/audit/upkeep'), config, Date.now())
     const ofSettings = await checkSettings(config, process.cwd())
-    return [finding, ...found.filter((each) => each !== null), ...ofSettings]
+    return [
+      finding,
+      ...found.filter((each) => each !== null),
+      ...ofNodes,
+      ...ofTrail,
+      ...ofLimits,
+      ...ofSettings,
+    ]
   } finally {
     await admin?.close()
   }

@@ -4,11 +4,11 @@ import { withAdmin } from './connect.ts'
 import { CommandFailed } from './failure.ts'
 import { keyId } from './key-id.ts'
 import { keyFacts } from './keys-show.ts'
-import { addressHelp, repeated, toolHelp } from './limits.ts'
+import { addressHelp, askedLimits, repeated, toolHelp, withUseOptions, type UseOptions } from './limits.ts'
 import { print, printJson } from './print.ts'
 import { settingsOf } from './settings.ts'
 
-interface Options {
+interface Options extends UseOptions {
   name?: string
   tool: string[]
   allTools?: true
@@ -19,7 +19,7 @@ interface Options {
 
 /** `postern keys edit`. */
 export function keysEditCommand(): Command {
-  return new Command('edit')
+  const command = new Command('edit')
     .description('change the name of a service key, or what it may do; what is left out stays as it is')
     .argument('<id>', 'the id of the key')
     .option('--name <label>', 'what to call the key')
@@ -27,14 +27,19 @@ export function keysEditCommand(): Command {
     .option('--all-tools', 'take its list of tools away')
     .option('--address <cidr>', `${addressHelp}; these replace all that it has`, repeated, [])
     .option('--any-address', 'let it be used from anywhere')
+  return withUseOptions(command)
     .option('--json', 'print JSON')
-    .action(async (argument: string, { json, ...asked }: Options, command: Command) => {
+    .addHelpText('after', '\nOf --rate to --monthly, "none" takes a limit away.')
+    .action(async (argument: string, { json, ...asked }: Options, run: Command) => {
       const id = keyId(argument)
       const edit = editOf(asked)
-      if (Object.keys(edit).length === 0) throw new CommandFailed('say what to change', 2)
-      await withAdmin(await settingsOf(command), async (admin) => {
-        const { version } = await admin.get<ShownKeyJson>(`/keys/${id}`)
-        const key = await admin.patch<ShownKeyJson>(`/keys/${id}`, edit, version)
+      if (Object.keys(edit).length === 0 && askedLimits(asked, null) === null)
+        throw new CommandFailed('say what to change', 2)
+      await withAdmin(await settingsOf(run), async (admin) => {
+        const { version, limits: before } = await admin.get<ShownKeyJson>(`/keys/${id}`)
+        const limits = askedLimits(asked, before)
+        const change = { ...edit, ...(limits === null ? {} : { limits }) }
+        const key = await admin.patch<ShownKeyJson>(`/keys/${id}`, change, version)
         await (json ? printJson(key) : print(keyFacts(key)))
       })
     })

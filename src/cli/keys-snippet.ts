@@ -62,7 +62,7 @@ function wordsOf({ text, title, file, environment, asksForKey, needs }: Snippet)
     environment === null ? null : `the key is read from the environment variable ${environment}`,
     asksForKey ? `${title} asks for the key` : null,
     text.includes('YOUR_KEY') ? 'put the key in the place of YOUR_KEY' : null,
-    needs === undefined ? null : `it starts the package ${needs}`,
+    needs === undefined ? null : `it starts the bridge ${needs}, which needs Node 20.19 or newer`,
   ].filter((note) => note !== null)
   return notes.length === 0 ? text : `${text}\n\n(${notes.join('; ')})`
 }

@@ -3,9 +3,11 @@ import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config.ts'
 import { version } from '../version.gen.ts'
 import { adminLinkCommand } from './admin-link.ts'
+import { auditCheckpointKeyCommand } from './audit-checkpoint-key.ts'
 import { auditExportCommand } from './audit-export.ts'
 import { auditListCommand } from './audit-list.ts'
 import { auditTailCommand } from './audit-tail.ts'
+import { auditVerifyCommand } from './audit-verify.ts'
 import { doctorCommand } from './doctor.ts'
 import { CommandFailed } from './failure.ts'
 import { initCommand } from './init.ts'
@@ -27,6 +29,7 @@ import { migrateCommand } from './migrate.ts'
 import { noticesAckCommand } from './notices-ack.ts'
 import { noticesListCommand } from './notices-list.ts'
 import { noticesTestCommand } from './notices-test.ts'
+import { restoreAckCommand } from './restore-ack.ts'
 import { routesCheckCommand } from './routes-check.ts'
 import { serveCommand } from './serve.ts'
 import { serviceUsersCreateCommand } from './service-users-create.ts'
@@ -36,6 +39,7 @@ import { serviceUsersEnableCommand } from './service-users-enable.ts'
 import { serviceUsersListCommand } from './service-users-list.ts'
 import { shown } from './terminal.ts'
 import { tickCommand } from './tick.ts'
+import { tidyCommand } from './tidy.ts'
 
 const program = new Command('postern')
   .description('The service entrance for AI agents: service keys, a gateway that checks them, and the trail.')
@@ -73,7 +77,9 @@ const program = new Command('postern')
       .description('the trail of calls and denials')
       .addCommand(auditListCommand())
       .addCommand(auditTailCommand())
-      .addCommand(auditExportCommand()),
+      .addCommand(auditExportCommand())
+      .addCommand(auditVerifyCommand())
+      .addCommand(auditCheckpointKeyCommand()),
   )
   .addCommand(
     new Command('management-keys')
@@ -94,7 +100,9 @@ const program = new Command('postern')
   )
   .addCommand(new Command('routes').description('the routes of the gateway').addCommand(routesCheckCommand()))
   .addCommand(tickCommand())
+  .addCommand(tidyCommand())
   .addCommand(doctorCommand())
+  .addCommand(restoreAckCommand())
   .addCommand(migrateCommand())
 
 // A reader that went away, such as `| head`, is no failure.
@@ -128,7 +136,6 @@ function messageOf(error: unknown): string {
 function fail(message: string): void {
   const line = message
     .trim()
-    .replace(/unknown option '(--rates?)(?:=[^']*)?'.*/s, '$1 is not enforced yet, so it is refused')
     .replaceAll(/[a-z][a-z0-9]{1,11}_[0-9A-Za-z]{40,}/g, '…')
     .replaceAll(/\s*\n\s*/g, ' ')
   process.stderr.write(`postern: ${shown(line)}\n`)

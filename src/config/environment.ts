@@ -34,6 +34,20 @@ export function withEnvironment(input: unknown, env: Environment) {
     if (typeof admin === 'object' && !Array.isArray(admin))
       Object.assign(merged as object, { admin: { ...admin, secret } })
   }
+  const checkpointKey = env['POSTERN_CHECKPOINT_KEY']
+  if (checkpointKey !== undefined && checkpointKey !== '' && isObject) {
+    const trail: unknown = Reflect.get(merged as object, 'trail') ?? {}
+    names.set('trail.checkpointKey', 'POSTERN_CHECKPOINT_KEY')
+    if (typeof trail === 'object' && !Array.isArray(trail))
+      Object.assign(merged as object, { trail: { ...trail, checkpointKey } })
+  }
+  const redis = env['POSTERN_REDIS_URL']
+  if (redis !== undefined && redis !== '' && isObject) {
+    const limits: unknown = Reflect.get(merged as object, 'limits') ?? {}
+    names.set('limits.redis', 'POSTERN_REDIS_URL')
+    if (typeof limits === 'object' && !Array.isArray(limits))
+      Object.assign(merged as object, { limits: { ...limits, redis } })
+  }
   const port = (variable: string) => {
     const value = env[variable]
     if (value === undefined || value === '') return null

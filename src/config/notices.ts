@@ -67,8 +67,8 @@ const secretsRight = 'must be a list of 1 to 5 secrets; each signs'
 const urlRight =
   'must be an https URL without user, password and fragment, or an http one whose addresses notices.allowAddresses names'
 
-/** `http` is refused later, by address, unless `allowAddresses` names it. */
-const endpointUrl = text(urlRight).refine(
+/** The URL of a webhook. `http` is refused later, by address, unless `allowAddresses` names it. */
+export const endpointUrl = text(urlRight).refine(
   (value) => {
     const url = URL.canParse(value) ? new URL(value) : null
     if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return false
@@ -77,7 +77,8 @@ const endpointUrl = text(urlRight).refine(
   { error: urlRight },
 )
 
-const secret = text(secretRight).refine(
+/** A secret that webhooks are signed with. */
+export const secret = text(secretRight).refine(
   (value) => {
     const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(value)?.[1]
     if (base64 === undefined) return false
@@ -88,7 +89,8 @@ const secret = text(secretRight).refine(
 )
 
 const blockRight = 'must be an address or a CIDR block, such as "10.0.0.0/8" or "fd00::/8"'
-const block = text(blockRight).transform((value, context) => {
+/** Addresses that are meant although they aren't public. */
+export const block = text(blockRight).transform((value, context) => {
   const [address = '', bits, ...rest] = value.split('/')
   const family = isIP(address)
   const most = family === 6 ? 128 : 32

@@ -1,9 +1,7 @@
 import type { z } from 'zod'
 import { mayHoldAdminSecret } from './admin.ts'
 import { mayHoldNoticeSecret } from './notices.ts'
-
-/** Settings that the design has and this version does not: they are refused, never accepted and ignored. */
-const laterSettings = new Set(['trail.keep'])
+import { mayHoldTrailSecret } from './trail.ts'
 
 /**
  * What is wrong with a setting, in one sentence each: its name (or the variable of `names` that it came from),
@@ -19,9 +17,7 @@ export function problemOf(
     return issue.keys.map((key) => {
       const name = path === '' ? key : `${path}.${key}`
       // The value of a setting that we don't know may be anything, so it is not shown.
-      return laterSettings.has(name.replace(/\[\d+\]/g, '[]'))
-        ? `${name} is not available in this version`
-        : `${withoutSecrets(name) ?? 'a name that looks like a secret'} is no setting; check its spelling`
+      return `${withoutSecrets(name) ?? 'a name that looks like a secret'} is no setting; check its spelling`
     })
   const value = valueAt(input, issue.path)
   if (path === '') return [`the settings are ${shown('', value)}: must be an object`]
@@ -59,13 +55,19 @@ function shown(name: string, value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object'
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'string') return String(value)
-  if (name === 'database') return shownDatabase(value)
-  if (name === 'signingKey' || mayHoldNoticeSecret(name) || mayHoldAdminSecret(name)) return hidden
+  if (name === 'database' || name === 'limits.redis') return shownDatabase(value)
+  if (
+    name === 'signingKey' ||
+    mayHoldNoticeSecret(name) ||
+    mayHoldAdminSecret(name) ||
+    mayHoldTrailSecret(name)
+  )
+    return hidden
   const text = withoutSecrets(value)
   return text === null ? hidden : `"${text}"`
 }
 
-/** Of a database URL only its scheme, host and name are shown; of anything else in its place nothing. */
+/** Of the URL of a database or of Redis only its scheme, host and name are shown; of anything else in its place nothing. */
 function shownDatabase(value: string): string {
   const url = URL.canParse(value) ? new URL(value) : null
   if (url === null || url.host === '' || url.pathname.includes('@')) return hidden

@@ -1,15 +1,20 @@
 import type { Begun, CallDraft, Recorder, TrailMode } from '../audit/recorder.ts'
 import type { Route } from '../config.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { McpBody } from '../mcp/read-calls.ts'
 import type { Arrival } from './arrival.ts'
 import { authorize, judgeAgain, type AskedUse, type ToolPolicy } from '../verify/authorize.ts'
+import { endingPlaces, limitedUse } from './limited.ts'
 
 /**
  * What became of a request whose credential was accepted. Admitted, it may go on, and must do so at once; refused
  * with rows that have begun, these become the denials.
  */
-export type Admission = { begun: Begun; refusal: Reason | null } | { begun: null; refusal: Reason }
+export type Admission =
+  | { begun: Begun; refusal: Reason | null }
+  | { begun: null; refusal: Reason; limit?: HitLimit | null }
 
 export type Admit = (
   verdict: Allowed,
@@ -19,33 +24,41 @@ export type Admit = (
 ) => Promise<Admission>
 
 /**
- * Steps 5 and 6 of a call (ARCHITECTURE.md), the same for every host: may it; then its intent is in the spool; then
- * key and lease once more, since body and disk took their time.
+ * Steps 5 and 6 of a call (ARCHITECTURE.md), the same for every host: may it; is it within its limits; then its intent
+ * is in the spool; then key and lease once more, since body and disk took their time.
  */
 export function createAdmission({
   recorder,
+  limiter,
   policy,
   log,
 }: {
   policy: ToolPolicy
   recorder: Pick<Recorder, 'begin' | 'refusal' | 'isAway' | 'sync'>
+  limiter: Pick<Limiter, 'judge'>
   log: { error(fields: object, message: string): void }
 }): Admit {
   return async (verdict, use, drafts, mode) => {
     const denied = authorize(verdict, use, policy) ?? recorder.refusal(mode)
     if (denied !== null) return { begun: null, refusal: denied }
+    const limited = limiter.judge(verdict, limitedUse(use))
+    const within = limited === null ? null : await limited
+    if (within !== null && within.reason !== null)
+      return { begun: null, refusal: within.reason, limit: within.limit }
     let begun: Begun
     try {
       begun = await recorder.begin(drafts(), mode)
     } catch (error) {
       log.error({ err: error }, 'the spool cannot be written')
+      within?.undo()
       return { begun: null, refusal: 'trail_unavailable' }
     }
     const unsafe = recorder.isAway() ? await keepSafe() : null
-    if (unsafe !== null) return { begun, refusal: unsafe }
     // Not awaited where it is known at once: each wait costs a turn, and garbage that outlives it.
-    const judged = judgeAgain(verdict)
-    return { begun, refusal: judged instanceof Promise ? await judged : judged }
+    const judged = unsafe ?? judgeAgain(verdict)
+    const refusal = judged instanceof Promise ? await judged : judged
+    if (refusal !== null) within?.undo()
+    return { begun: within?.holdsPlaces === true ? endingPlaces(begun, within) : begun, refusal }
   }
 
   /** While the database is away the spool is all there is, so an intent has to survive a power loss there. */

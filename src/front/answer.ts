@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { HitLimit } from '../domain/limit.ts'
 import type { CredentialKind, Reason } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
 
@@ -16,6 +17,8 @@ export interface AnswerStyle {
   resourceMetadata?: string | null
   /** For `issuer_unavailable`: which one. */
   issuer?: string | null
+  /** The limit that refused it; null or missing where none did. */
+  limit?: HitLimit | null
   /** The connection ends with this answer. */
   close: boolean
   /** For who asks takes no other refusal: whatever is the client's fault is then one of these two. */
@@ -51,7 +54,9 @@ export function refusalAnswer(
   const asked = challenge(status, reason, style)
   if (asked !== null) headers.push('www-authenticate', asked)
   if (status === 405) headers.push('allow', 'POST, GET, DELETE')
-  if (status === 503 || status === 429) headers.push('retry-after', '1')
+  const { limit = null } = style
+  if (status === 503 || status === 429) headers.push('retry-after', String(limit?.retryAfterSeconds ?? 1))
+  if (limit !== null) headers.push(...rateLimitHeaders(limit))
   if (style.close) headers.push('connection', 'close')
   return { status, headers, body }
 }
@@ -98,6 +103,19 @@ function problem(reason: Reason, style: AnswerStyle): string {
   })
 }
 
-function more({ issuer = null }: AnswerStyle): object {
-  return issuer === null ? {} : { issuer }
+function more({ issuer = null, limit = null }: AnswerStyle): object {
+  return {
+    ...(issuer === null ? {} : { issuer }),
+    ...(limit === null ? {} : { limit: limit.policy, retryAfterSeconds: limit.retryAfterSeconds }),
+  }
+}
+
+/** As draft-ietf-httpapi-ratelimit-headers-11 has them: what there is in a window, and that nothing is left of it. */
+function rateLimitHeaders({ policy, most, windowSeconds, retryAfterSeconds }: HitLimit): string[] {
+  const atOnce = windowSeconds === null
+  const of = atOnce ? ';qu="concurrent-requests"' : `;w=${windowSeconds}`
+  return [
+    ...['ratelimit-policy', `"${policy}";q=${most}${of}`],
+    ...['ratelimit', `"${policy}";r=0${atOnce ? '' : `;t=${retryAfterSeconds}`}`],
+  ]
 }

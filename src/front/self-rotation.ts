@@ -1,7 +1,10 @@
 import type { CallDraft, Recorder } from '../audit/recorder.ts'
+import { selfRotationPath } from '../config.ts'
 import type { Clock } from '../domain/ports.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { Reason } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Verify } from '../verify/verify.ts'
 import { createAdmission } from './admission.ts'
 import type { Arrival } from './arrival.ts'
@@ -13,43 +16,62 @@ export interface SelfRotationOptions {
   clock: Pick<Clock, 'monotonic'>
   verify: Verify
   recorder: Pick<Recorder, 'begin' | 'refusal' | 'isAway' | 'sync' | 'deny'>
+  limiter: Pick<Limiter, 'judge'>
   draftsOf: Drafts
   /** Makes the successor of a key, or refuses to: the whole answer. Never rejects. */
   rotate: (keyId: string, idempotencyKey: string) => Promise<Response>
+  /** Tells a key about itself: the whole answer. Never rejects. */
+  describe: (keyId: string) => Promise<Response>
   log: { error(fields: object, message: string): void }
 }
 
 /** What to answer: `refusal` is null where `answer` is one, its headers a flat list (name, value, …). */
 export type SelfRotated =
   | { refusal: null; answer: { status: number; headers: string[]; body: Buffer<ArrayBuffer> } }
-  | { refusal: Reason }
+  | { refusal: Reason; limit?: HitLimit | null }
+
+/** Whether a request is one of those that are answered here. */
+export function isSelfRotation(path: string, httpMethod: string): boolean {
+  return path === selfRotationPath && (httpMethod === 'POST' || httpMethod === 'GET')
+}
 
 export type RotateItself = (request: { arrival: Arrival; head: Head; query: string }) => Promise<SelfRotated>
 
 /**
- * Lets a key rotate itself with its own token. It is a call like any other: verified, in the spool before anything
- * is changed, and in the trail before the answer leaves. An answer that gets lost is asked for again with the same
+ * Lets a key rotate itself with its own token (POST), or ask what there is to know about itself (GET). Both are calls
+ * like any other: verified, in the spool before anything is changed, and in the trail before the answer leaves. An answer that gets lost is asked for again with the same
  * `Idempotency-Key`. Rejects with what broke before anything was changed.
  */
 export function createSelfRotation(options: SelfRotationOptions): RotateItself {
   const { clock, verify, recorder, draftsOf } = options
-  const admit = createAdmission({ recorder, policy: { denyToolsByDefault: false }, log: options.log })
+  const admit = createAdmission({
+    recorder,
+    limiter: options.limiter,
+    policy: { denyToolsByDefault: false },
+    log: options.log,
+  })
 
   return async ({ arrival, head, query }) => {
-    const verdict = await verify({ authorization: head.authorization, query }, ['service-key'])
+    const source = { authorization: head.authorization, query, address: arrival.clientAddress }
+    const verdict = await verify(source, ['service-key'])
     const rowsOf = (): CallDraft[] => draftsOf({ arrival, caller: callerOf(verdict), calls: null })
 
-    if (!verdict.allowed) return refuse(verdict.reason)
+    if (!verdict.allowed) return refuse(verdict.reason, verdict.limit)
     if (head.isChunked || (head.contentLength ?? 0) > 0) return refuse('body_too_large')
-    const use = { clientAddress: arrival.clientAddress, of: 'itself' } as const
-    const { begun, refusal } = await admit(verdict, use, rowsOf, 'strict')
-    if (begun === null) return refuse(refusal)
+    const of = arrival.httpMethod === 'POST' ? 'rotation' : 'itself'
+    const use = { clientAddress: arrival.clientAddress, of } as const
+    const admission = await admit(verdict, use, rowsOf, 'strict')
+    const { begun, refusal } = admission
+    if (begun === null) return refuse(refusal, admission.limit)
     if (refusal !== null) {
       begun.finish({ outcome: 'denied', reason: refusal, ...facts(refusal) }).catch(() => {})
       return { refusal }
     }
 
-    const made = await options.rotate(verdict.keyId ?? '', head.get('idempotency-key') ?? '')
+    const keyId = verdict.keyId ?? ''
+    const made = await (arrival.httpMethod === 'GET'
+      ? options.describe(keyId)
+      : options.rotate(keyId, head.get('idempotency-key') ?? ''))
     const { status } = made
     const outcome = status < 400 ? 'succeeded' : 'failed'
     const safe = await begun.finish({ outcome, reason: null, status, durationMs: elapsedMs() })
@@ -64,9 +86,9 @@ export function createSelfRotation(options: SelfRotationOptions): RotateItself {
     if (status === 503) headers.push('retry-after', '1')
     return { refusal: null, answer: { status, headers, body } }
 
-    function refuse(reason: Reason): SelfRotated {
+    function refuse(reason: Reason, limit: HitLimit | null = null): SelfRotated {
       for (const draft of rowsOf()) recorder.deny(draft, { reason, ...facts(reason) })
-      return { refusal: reason }
+      return { refusal: reason, limit }
     }
 
     function facts(reason: Reason) {

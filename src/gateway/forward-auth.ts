@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CallDraft, Recorder } from '../audit/recorder.ts'
 import type { ForwardAuthProxy, Route } from '../config.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
 import type { ArgumentsHmac, McpBody } from '../mcp/read-calls.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { ToolPolicy } from '../verify/authorize.ts'
 import type { Verify } from '../verify/verify.ts'
 import { createAdmission, useOf } from '../front/admission.ts'
@@ -27,6 +29,8 @@ export interface ForwardAuthOptions {
   routes: RouteTable<Route>
   verify: Verify
   recorder: Recorder
+  /** The end of a call isn't seen here: a place among those under way is free again once the call is let go on. */
+  limiter: Pick<Limiter, 'judge'>
   policy: ToolPolicy
   draftsOf: Drafts
   /** The identity headers as a flat list, all of them, empty where there is nobody to name. */
@@ -45,7 +49,10 @@ interface Asked {
   allowed: Allowed | null
   caller: Caller
   issuer: string | null
+  limit: HitLimit | null
   calls: McpBody | null
+  /** Whether its body has been read whole; Node says so a moment later. */
+  isRead: boolean
 }
 
 /**
@@ -57,7 +64,12 @@ export function createForwardAuth(
   options: ForwardAuthOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { clock, routes, verify, recorder, draftsOf } = options
-  const admit = createAdmission({ recorder, policy: options.policy, log: options.log })
+  const admit = createAdmission({
+    recorder,
+    limiter: options.limiter,
+    policy: options.policy,
+    log: options.log,
+  })
 
   return async (request, response) => {
     const stated = originalOf(request, options.proxy)
@@ -76,7 +88,9 @@ export function createForwardAuth(
       allowed: null,
       caller: nobody,
       issuer: null,
+      limit: null,
       calls: null,
+      isRead: false,
     }
     try {
       // Whoever else reaches this address could state any method and URL.
@@ -105,6 +119,7 @@ export function createForwardAuth(
       headers: head,
       url: front.query === '' ? front.path : `${front.path}?${front.query}`,
       query: front.query,
+      address: arrival.clientAddress,
     }
     const verdict = await verify(source, route.accepts)
     if (route.public) {
@@ -114,6 +129,7 @@ export function createForwardAuth(
     asked.caller = callerOf(verdict)
     if (!verdict.allowed) {
       if (verdict.reason === 'issuer_unavailable') asked.issuer = verdict.issuer ?? null
+      asked.limit = verdict.limit ?? null
       return refuse(asked, verdict.reason)
     }
     asked.allowed = verdict
@@ -131,6 +147,7 @@ export function createForwardAuth(
         options.argumentsHmac,
       )
       if (body.kind === 'gone') return
+      asked.isRead = body.kind === 'read' || body.isRead
       if (body.kind === 'refused') return refuse(asked, body.reason)
       asked.calls = body.calls
     }
@@ -138,8 +155,12 @@ export function createForwardAuth(
     // A call that was sent on without its body could be one of any tool (T31).
     const isUnseen = asked.calls === null && !['GET', 'HEAD', 'DELETE'].includes(arrival.httpMethod)
     const use = useOf(route, arrival, isUnseen ? 'unseen' : asked.calls)
-    const { begun, refusal } = await admit(verdict, use, () => rowsOf(asked), route.trailMode)
-    if (begun === null) return refuse(asked, refusal)
+    const admission = await admit(verdict, use, () => rowsOf(asked), route.trailMode)
+    const { begun, refusal } = admission
+    if (begun === null) {
+      asked.limit = admission.limit ?? null
+      return refuse(asked, refusal)
+    }
     const durationMs = elapsedMs(arrival)
     if (refusal !== null) {
       // Nobody waits for the row, and what it fails with is in the log.
@@ -171,14 +192,18 @@ export function createForwardAuth(
     answer(asked, reason)
   }
 
-  function answer({ request, response, arrival, allowed, issuer }: Asked, reason: Reason): void {
+  function answer(
+    { request, response, arrival, allowed, issuer, limit, isRead }: Asked,
+    reason: Reason,
+  ): void {
     sendRefusal(response, reason, {
       isMcp: false,
       requestId: arrival.requestId,
       rpcId: null,
       credentialKind: allowed?.credentialKind ?? null,
       issuer,
-      close: !request.complete,
+      limit,
+      close: !request.complete && !isRead,
       // nginx turns any other refusal into a 500.
       only401And403: options.proxy === 'nginx',
     })

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Begun, CallDraft, Recorder } from '../audit/recorder.ts'
 import type { Route, Upstream } from '../config.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Allowed, Reason, Verdict } from '../domain/verdict.ts'
 import { refusalFor } from '../domain/verdict.ts'
 import type { IdentityHeaders } from '../identity/headers.ts'
 import { idToAnswer, type ArgumentsHmac, type McpBody } from '../mcp/read-calls.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Verify } from '../verify/verify.ts'
 import type { ToolPolicy } from '../verify/authorize.ts'
 import type { AnswerStyle } from '../front/answer.ts'
@@ -15,6 +17,7 @@ import { type Caller, callerOf, nobody } from '../front/caller.ts'
 import type { Drafts } from '../front/drafts.ts'
 import { listRulesFor } from '../front/list-rules.ts'
 import { neededScope } from '../front/needed-scope.ts'
+import { isSelfRotation } from '../front/self-rotation.ts'
 import type { BrowserGuard } from './browser-guard.ts'
 import type { Forwarder } from './forward.ts'
 import type { Arrival, Front, FrontReading, UnreadableHead } from './front.ts'
@@ -29,7 +32,6 @@ import { readRouteBody } from './route-body.ts'
 import type { createSelfRotation } from './self-rotation.ts'
 import type { UpstreamHead } from './upstream-head.ts'
 import type { RouteTable } from '../front/routes.ts'
-import { selfRotationPath } from '../config.ts'
 
 export interface GatewayOptions {
   clock: Clock
@@ -37,6 +39,7 @@ export interface GatewayOptions {
   routes: RouteTable<Route>
   verify: Verify
   recorder: Recorder
+  limiter: Pick<Limiter, 'judge'>
   policy: ToolPolicy
   headOf: UpstreamHead
   /** The head of an answer, as it may go to the client. */
@@ -66,11 +69,15 @@ interface Exchange {
   resourceMetadata: string | null
   /** The issuer whose keys are not at hand; null otherwise. */
   issuer: string | null
+  /** The limit that it is beyond; null where it is beyond none. */
+  limit: HitLimit | null
   /** Set once the credential is known. */
   allowed: Allowed | null
   caller: Caller
   calls: McpBody | null
   rpcId: string | null
+  /** Whether its body has been read whole; Node says so a moment later. */
+  isRead: boolean
   names: OpenedNames
   onOver: () => void
 }
@@ -85,7 +92,12 @@ export function createGateway(
   options: GatewayOptions,
 ): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
   const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard } = options
-  const admit = createAdmission({ recorder, policy: options.policy, log: options.log })
+  const admit = createAdmission({
+    recorder,
+    limiter: options.limiter,
+    policy: options.policy,
+    log: options.log,
+  })
 
   return (request, response, onOver) => {
     // 1. The head, in one reading only.
@@ -98,10 +110,12 @@ export function createGateway(
       isMcp: false,
       resourceMetadata: null,
       issuer: null,
+      limit: null,
       allowed: null,
       caller: nobody,
       calls: null,
       rpcId: null,
+      isRead: false,
       names: noNames,
       onOver,
     }
@@ -127,7 +141,7 @@ export function createGateway(
 
   async function handle(exchange: Exchange, front: Front): Promise<void> {
     if (resourceMetadata.answer(front, exchange.response)) return exchange.onOver()
-    if (front.path === selfRotationPath && front.arrival.httpMethod === 'POST') {
+    if (isSelfRotation(front.path, front.arrival.httpMethod)) {
       await options.rotateItself(exchange.request, exchange.response, front)
       return exchange.onOver()
     }
@@ -153,6 +167,7 @@ export function createGateway(
       headers: head,
       url: exchange.request.url ?? '',
       query,
+      address: exchange.arrival.clientAddress,
     }
     // Awaited though mostly known at once: by then the parser is through with a body that came along with its
     // head, and a refusal needn't end the connection, nor differ for keys that had to be looked up.
@@ -161,12 +176,13 @@ export function createGateway(
     exchange.caller = callerOf(verdict)
     if (!verdict.allowed) {
       if (verdict.reason === 'issuer_unavailable') exchange.issuer = verdict.issuer ?? null
+      exchange.limit = verdict.limit ?? null
       return refuse(exchange, verdict.reason)
     }
     exchange.allowed = verdict
 
     // 4. The body, and on MCP routes the calls in it.
-    const body = await readRouteBody(
+    const reading = readRouteBody(
       exchange.request,
       exchange.response,
       front,
@@ -174,11 +190,14 @@ export function createGateway(
       options.bodyTimeoutMs,
       options.argumentsHmac,
     )
+    const body = reading instanceof Promise ? await reading : reading
     if (body.kind === 'gone') return exchange.onOver()
     if (body.kind === 'refused') {
       exchange.rpcId = body.rpcId
+      exchange.isRead = body.isRead
       return refuse(exchange, body.reason)
     }
+    exchange.isRead = Buffer.isBuffer(body.body)
     exchange.calls = body.calls
     exchange.rpcId = idToAnswer(body.calls)
     if (route.mcp) {
@@ -188,13 +207,17 @@ export function createGateway(
     }
 
     // 5 and 6. May it, can it be recorded, and does its key still hold?
-    const { begun, refusal } = await admit(
+    const admission = await admit(
       verdict,
       useOf(route, exchange.arrival, body.calls),
       () => rowsOf(exchange),
       route.trailMode,
     )
-    if (begun === null) return refuse(exchange, refusal)
+    const { begun, refusal } = admission
+    if (begun === null) {
+      exchange.limit = admission.limit ?? null
+      return refuse(exchange, refusal)
+    }
     if (refusal !== null) return refuseBegun(exchange, begun, refusal)
 
     // 7 and 8. Sent on, and answered once the row is committed.
@@ -316,7 +339,8 @@ export function createGateway(
   }
 
   function styleOf(exchange: Exchange, reason: Reason): AnswerStyle & { status: number } {
-    const { request, isMcp, arrival, rpcId, allowed, calls, names, resourceMetadata, issuer } = exchange
+    const { request, isMcp, arrival, rpcId, isRead, allowed, calls, names, resourceMetadata, issuer, limit } =
+      exchange
     const credentialKind = allowed?.credentialKind ?? null
     return {
       isMcp,
@@ -326,8 +350,9 @@ export function createGateway(
       scope: credentialKind === 'jwt' ? neededScope(calls) : null,
       resourceMetadata,
       issuer,
+      limit,
       // A body that is still on its way is not waited for: the connection goes with it.
-      close: !request.complete,
+      close: !request.complete && !isRead,
       // A client of 2024-11-05 looks for replies on its stream: of the answer to a post it reads the status alone.
       status:
         names.endpoint === null ? statusFor(reason, { isMcp, credentialKind }) : refusalFor(reason).status,

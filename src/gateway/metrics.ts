@@ -1,12 +1,22 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Reason } from '../domain/verdict.ts'
+import type { NodeStanding } from '../postern/presence.ts'
+import type { TrailState } from '../upkeep/upkeep.ts'
 
 export interface MetricsSources {
   leaseAgeMs: () => number
   epoch: () => number
+  /** How this node stands among those on its database. */
+  standing: () => NodeStanding
   trailBacklog: () => number
   trailIsAway: () => boolean
+  spooledBytes: () => number
+  filesSetAside: () => number
   cachedKeys: () => number
+  /** What was last known of partitions, checkpoints and sinks; null before. */
+  trail: () => TrailState | null
+  /** Whether what limits are counted in can't be asked at present. */
+  limitsAreAway: () => boolean
 }
 
 export interface Metrics {
@@ -16,6 +26,12 @@ export interface Metrics {
   text(): Promise<string>
   contentType: string
 }
+
+const limitReasons: ReadonlySet<string> = new Set<Reason>([
+  'rate_limited',
+  'quota_exhausted',
+  'too_many_at_once',
+])
 
 /** What the node tells Prometheus. Labels come from closed lists only: never a key, a user or a path. */
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -33,6 +49,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset()
       for (const { outcome, reason, count } of counts.values()) this.inc({ outcome, reason }, count)
+    },
+  })
+  new Counter({
+    name: 'postern_limited_total',
+    help: 'Requests beyond a limit, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { reason, count } of counts.values())
+        if (limitReasons.has(reason)) this.inc({ reason }, count)
     },
   })
   const duration = new Histogram({
@@ -58,19 +85,69 @@ export function createMetrics(sources: MetricsSources): Metrics {
     () => sources.leaseAgeMs() / 1000,
   )
   gauge('postern_epoch', 'The last change to keys that this node has applied.', sources.epoch)
+  // Of this node only, which is what is scraped: with an id for a label each restart of a container would be a series.
+  gauge(
+    'postern_node_lag_epochs',
+    'Changes that this node had not applied when it reported last.',
+    () => sources.standing().lagEpochs,
+  )
+  gauge('postern_node_refusing', '1 while it refuses every key, until a restore is acknowledged.', () =>
+    sources.standing().refusing === null ? 0 : 1,
+  )
+  gauge(
+    'postern_node_clock_offset_seconds',
+    "How far the database's clock is ahead of this node's; NaN until it is measured.",
+    () => (sources.standing().clockOffsetMs ?? Number.NaN) / 1000,
+    Number.NaN,
+  )
   gauge('postern_trail_backlog_rows', 'Rows of the trail that wait for the database.', sources.trailBacklog)
   gauge('postern_trail_away', '1 while the trail cannot be committed.', () => (sources.trailIsAway() ? 1 : 0))
+  gauge('postern_limits_away', '1 while Redis, where limits are counted, cannot be asked.', () =>
+    sources.limitsAreAway() ? 1 : 0,
+  )
+  gauge(
+    'postern_trail_checkpoint_age_seconds',
+    'Since the newest checkpoint was signed, which is while seals move; NaN where there is none.',
+    () => (Date.now() - (sources.trail()?.checkpoint?.at ?? Number.NaN)) / 1000,
+    Number.NaN,
+  )
+  gauge(
+    'postern_trail_partitions_seconds',
+    'Until rows of the trail have no partition of their own; NaN without partitions (embedded).',
+    () => {
+      const partitions = sources.trail()?.partitions ?? null
+      return partitions === null ? Number.NaN : Math.max(0, ((partitions.until ?? 0) - Date.now()) / 1000)
+    },
+    Number.NaN,
+  )
+  new Gauge({
+    name: 'postern_trail_sink_lag_seconds',
+    help: 'Since the oldest batch was recorded that has not arrived at the sink; 0: all have.',
+    labelNames: ['sink'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name: sink, oldestAt } of sources.trail()?.sinks ?? [])
+        this.set({ sink }, oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt) / 1000))
+    },
+  })
+  gauge('postern_spool_bytes', 'Bytes of the spool that wait for the database.', sources.spooledBytes)
+  gauge(
+    'postern_spool_files_set_aside',
+    'Files of the spool that could not be replayed whole: rows of the trail may be missing.',
+    sources.filesSetAside,
+  )
   gauge('postern_cached_keys', 'Keys in the verification cache.', sources.cachedKeys)
 
-  function gauge(name: string, help: string, read: () => number): void {
+  /** Prometheus reads infinities, but nothing good follows from averaging them: `unless` stands in for them. */
+  function gauge(name: string, help: string, read: () => number, unless = -1): void {
     new Gauge({
       name,
       help,
       registers,
       collect() {
         const value = read()
-        // Prometheus reads infinities, but nothing good follows from averaging them.
-        this.set(Number.isFinite(value) ? value : -1)
+        this.set(Number.isFinite(value) ? value : unless)
       },
     })
   }

@@ -13,6 +13,8 @@ export interface Readiness {
   fresh: boolean
   /** Whether the trail takes rows. */
   trail: boolean
+  /** Files of the spool that could not be replayed whole: rows of the trail may be missing. */
+  setAside: number
 }
 
 /** What is served beside Postern's own endpoints. */

@@ -31,6 +31,7 @@ export function createSelfRotation(
       requestId: arrival.requestId,
       rpcId: null,
       credentialKind: 'service-key',
+      limit: rotated.limit ?? null,
       close: !request.complete,
     })
     onAnswered('denied', rotated.refusal, durationMs)

@@ -51,6 +51,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
     clock,
     log,
     recorder,
+    limiter: postern.limiter,
     policy: config.policy,
     forwarder,
     readFront,
@@ -73,9 +74,11 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
       clock,
       log,
       recorder,
+      limiter: postern.limiter,
       draftsOf,
       verify: postern.verify,
       rotate: postern.selfRotate,
+      describe: postern.describeKey,
       onAnswered: metrics.answered,
     }),
     bodyTimeoutMs: config.limits.bodyTimeoutMs,
@@ -131,6 +134,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
             clock,
             log,
             recorder,
+            limiter: postern.limiter,
             policy: config.policy,
             readFront,
             isTrustedPeer,
@@ -153,7 +157,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
     readiness() {
       const fresh = lease.isFresh()
       const trail = recorder.refusal(config.trail.mode) === null
-      return { ready: fresh && trail, fresh, trail }
+      return { ready: fresh && trail, fresh, trail, setAside: recorder.filesSetAside() }
     },
   })
 
@@ -200,9 +204,14 @@ export function metricsOf(postern: Postern, recorder: () => Recorder | null): Me
   return createMetrics({
     leaseAgeMs: postern.lease.ageMs,
     epoch: postern.lease.epoch,
+    standing: postern.standing,
     trailBacklog: () => recorder()?.backlog() ?? 0,
     trailIsAway: () => recorder()?.isAway() ?? false,
+    spooledBytes: () => recorder()?.spooledBytes() ?? 0,
+    filesSetAside: () => recorder()?.filesSetAside() ?? 0,
     cachedKeys: postern.cachedKeys,
+    limitsAreAway: postern.limiter.isAway,
+    trail: () => postern.upkeep.lastState(),
   })
 }
 

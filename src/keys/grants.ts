@@ -2,6 +2,7 @@ import { formatAddressRange, parseAddressRange, rangesLimit } from '../domain/ad
 import { noGrants, type Grants } from '../domain/grant.ts'
 import { holdsToken } from '../domain/service-key.ts'
 import { isPattern, parseToolPattern, patternsLimit } from '../domain/tool-pattern.ts'
+import { limitsOf, type AskedLimits } from './limits.ts'
 import { KeysRefused } from './refused.ts'
 
 /** What someone wants a key to be limited to; an empty list is no limit. */
@@ -9,20 +10,29 @@ export interface AskedGrants {
   selfRotate?: true
   tools?: readonly string[]
   addresses?: readonly string[]
+  limits?: AskedLimits
 }
 
 /**
  * The grants of a key, in the form in which they are kept. Throws {@link KeysRefused}: `tool_pattern_invalid` or
- * `address_invalid`, with the place.
+ * `address_invalid`, with the place, or `limit_invalid`.
  */
-export function grantsOf({ selfRotate, tools = [], addresses = [] }: AskedGrants): Grants {
+export function grantsOf({
+  selfRotate,
+  tools = [],
+  addresses = [],
+  limits: asked = {},
+}: AskedGrants): Grants {
   const patterns = patternsOf(tools)
   const ranges = rangesOf(addresses)
-  if (selfRotate !== true && patterns.length === 0 && ranges.length === 0) return noGrants
+  const limits = limitsOf(asked)
+  if (selfRotate !== true && patterns.length === 0 && ranges.length === 0 && limits === undefined)
+    return noGrants
   return {
     ...(selfRotate === true ? { selfRotate } : {}),
     ...(patterns.length === 0 ? {} : { tools: patterns }),
     ...(ranges.length === 0 ? {} : { addresses: ranges }),
+    ...(limits === undefined ? {} : { limits }),
   }
 }
 

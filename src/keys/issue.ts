@@ -63,6 +63,7 @@ export function createIssue(
       selfRotate,
       JSON.stringify(grants.tools),
       JSON.stringify(grants.addresses),
+      JSON.stringify(grants.limits),
     ])
 
     const made = await store.changeKeys(

@@ -32,6 +32,7 @@ export type KeysRefusalCode =
   | 'overlap_too_long'
   | 'tool_pattern_invalid'
   | 'address_invalid'
+  | 'limit_invalid'
   | 'version_changed'
 
 /** A refusal with a stable code, the field that it is about, and one sentence for the person who asked. */

@@ -28,7 +28,7 @@ export interface Snippet {
   environment: string | null
   /** Whether the client itself asks for the key. */
   asksForKey: boolean
-  /** What must be published or installed for it to work. */
+  /** The program that it starts. */
   needs?: 'postern-connect'
 }
 

@@ -1,5 +1,6 @@
 import type { Begun } from '../audit/recorder.ts'
-import { selfRotationPath, type Config, type Route } from '../config.ts'
+import type { Config, Route } from '../config.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { Allowed, Reason } from '../domain/verdict.ts'
 import { createAdmission, useOf } from '../front/admission.ts'
 import { type Caller, callerOf, nobody } from '../front/caller.ts'
@@ -8,7 +9,7 @@ import { createDrafts } from '../front/drafts.ts'
 import { createResourceMetadata, metadataHeaders } from '../front/resource-metadata.ts'
 import { neededScope } from '../front/needed-scope.ts'
 import type { RouteTable } from '../front/routes.ts'
-import { createSelfRotation } from '../front/self-rotation.ts'
+import { createSelfRotation, isSelfRotation } from '../front/self-rotation.ts'
 import { idToAnswer, type McpBody } from '../mcp/read-calls.ts'
 import type { Arrival } from '../front/arrival.ts'
 import { type AppRequest, createReadFront, type FrontReading } from './front.ts'
@@ -31,6 +32,8 @@ export interface Passage {
   resourceMetadata: string | null
   /** The issuer whose keys are not at hand; null otherwise. */
   issuer: string | null
+  /** The limit that it is beyond; null where it is beyond none. */
+  limit: HitLimit | null
 }
 
 /** A public request passes unnamed and leaves no trail; an allowed one has its intent in the spool. */
@@ -86,6 +89,7 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
       rpcId: null,
       resourceMetadata: null,
       issuer: null,
+      limit: null,
     }
     if (!reading.ok) {
       const route = reading.path === null ? null : routeOf(reading.path)
@@ -100,7 +104,7 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
     if (metadata !== null)
       return { kind: 'answered', response: new Response(metadata, { headers: metadataHeaders }) }
 
-    if (path === selfRotationPath && request.method === 'POST') return rotateItself(reading, passage, node)
+    if (isSelfRotation(path, request.method)) return rotateItself(reading, passage, node)
 
     // 2. The route: what it accepts.
     const route = routeOf(path)
@@ -118,12 +122,14 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
         headers: head,
         url: query === '' ? path : `${path}?${query}`,
         query,
+        address: arrival.clientAddress,
       },
       route.accepts,
     )
     if (!verdict.allowed && !(route.public && verdict.reason !== 'credential_in_query')) {
       passage.caller = callerOf(verdict)
       if (!verdict.allowed && verdict.reason === 'issuer_unavailable') passage.issuer = verdict.issuer ?? null
+      if (!verdict.allowed) passage.limit = verdict.limit ?? null
       return refuse(passage, node, verdict.reason)
     }
 
@@ -151,16 +157,21 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
     // 5 and 6. May it, can it be recorded, and does its key still hold?
     const admit = createAdmission({
       recorder: node.recorder,
+      limiter: node.postern.limiter,
       policy: config.policy,
       log: node.postern.log,
     })
-    const { begun, refusal } = await admit(
+    const admission = await admit(
       verdict,
       useOf(route, arrival, body.calls),
       () => rowsOf(passage, node),
       route.trailMode,
     )
-    if (begun === null) return refuse(passage, node, refusal)
+    const { begun, refusal } = admission
+    if (begun === null) {
+      passage.limit = admission.limit ?? null
+      return refuse(passage, node, refusal)
+    }
     if (refusal === null)
       return { kind: 'allowed', route, passage, allowed: verdict, begun, body: body.bytes }
     return { kind: 'refused', reason: refusal, response: refuseBegun(passage, begun, refusal), passage }
@@ -176,14 +187,18 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
     const rotated = await createSelfRotation({
       clock,
       recorder,
+      limiter: postern.limiter,
       draftsOf: draftsFor(node),
       verify: postern.verify,
       rotate: postern.selfRotate,
+      describe: postern.describeKey,
       log: postern.log,
     })(reading)
     const { refusal: reason } = rotated
-    if (reason !== null)
+    if (reason !== null) {
+      passage.limit = rotated.limit ?? null
       return { kind: 'refused', reason, response: refusalResponse(reason, styleOf(passage)), passage }
+    }
     const { status, headers, body } = rotated.answer
     return { kind: 'answered', response: new Response(body, { status, headers: pairsOf(headers) }) }
   }
@@ -218,7 +233,7 @@ export function createGate({ config, routeOf, bodyOf }: GateOptions): Gate {
 }
 
 /** How the refusal of a request has to look. */
-export function styleOf({ arrival, route, rpcId, allowed, calls, resourceMetadata, issuer }: Passage) {
+export function styleOf({ arrival, route, rpcId, allowed, calls, resourceMetadata, issuer, limit }: Passage) {
   return {
     isMcp: route?.mcp ?? false,
     requestId: arrival.requestId,
@@ -227,6 +242,7 @@ export function styleOf({ arrival, route, rpcId, allowed, calls, resourceMetadat
     scope: allowed?.credentialKind === 'jwt' ? neededScope(calls) : null,
     resourceMetadata,
     issuer,
+    limit,
   }
 }
 

@@ -5,7 +5,7 @@ import type { Reason } from '../domain/verdict.ts'
 /** How a refusal looks in a Next app: Next owns the connection. */
 export type AppAnswerStyle = Pick<
   AnswerStyle,
-  'isMcp' | 'requestId' | 'rpcId' | 'credentialKind' | 'scope' | 'resourceMetadata' | 'issuer'
+  'isMcp' | 'requestId' | 'rpcId' | 'credentialKind' | 'scope' | 'resourceMetadata' | 'issuer' | 'limit'
 >
 
 /** As the gateway answers, but for a path without a route: what exists in the app isn't told from what doesn't. */

@@ -34,6 +34,8 @@ export function createAdministration({
   store,
   keys,
   notices,
+  upkeep,
+  nodes,
   clock,
   log,
   onFailure,
@@ -42,6 +44,8 @@ export function createAdministration({
   store: Store
   keys: Keys
   notices: Notices
+  upkeep: AdminApiParts['upkeep']
+  nodes: AdminApiParts['nodes']
   clock: Clock
   log: Logger
   onFailure: (error: unknown) => void
@@ -70,6 +74,8 @@ export function createAdministration({
     },
     managementKeys,
     worker: notices,
+    upkeep,
+    nodes,
     knownTools: (limit) => store.usage.knownTools(limit),
     deployment: deploymentOf(config, () => gatewayOrigin),
     extend: (api) => peopleRoutes(api, () => (isHosted ? null : people)),

@@ -29,6 +29,7 @@ export async function holdDirectory(postern: Postern): Promise<Held> {
       recorder,
       abandon() {
         rmSync(socketPath, { force: true })
+        postern.abandon()
         lock.release()
       },
       async close() {

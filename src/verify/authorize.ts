@@ -6,8 +6,8 @@ import type { Allowed, Reason } from '../domain/verdict.ts'
 export interface AskedUse {
   /** Null where nobody can say whose word for it to believe. */
   clientAddress: string | null
-  /** An MCP route and what is asked of it, a plain HTTP route, or a key's own rotation. */
-  of: McpUse | 'http' | 'itself'
+  /** An MCP route and what is asked of it, a plain HTTP route, what a key may know of itself, or its own rotation. */
+  of: McpUse | 'http' | 'itself' | 'rotation'
 }
 
 export interface McpUse {
@@ -30,10 +30,12 @@ export function authorize(allowed: Allowed, use: AskedUse, policy: ToolPolicy): 
   const { grants } = allowed
   if (!canJudge(grants)) return 'tool_not_granted'
   if (!allowsAddress(grants, use.clientAddress)) return 'address_refused'
-  if (use.of === 'itself') return null
+  if (use.of === 'itself' || use.of === 'rotation') return null
   if (use.of === 'http') return mayUseHttp(allowed) ? null : 'tool_not_granted'
   const { routeTools, messages } = use.of
   const { denyToolsByDefault } = policy
+  // It could be a call of any tool, and so one whose rate is limited.
+  if (messages === 'unseen' && grants.limits?.tools !== undefined) return 'tool_not_granted'
   if (!hasToolLimits(grants, routeTools, denyToolsByDefault)) return null
   if (messages === 'unseen') return 'tool_not_granted'
   for (const message of messages) {

@@ -7,6 +7,8 @@ export interface Credentials {
   bearer: string | null
   /** What a session system reads; undefined where there is no cookie. */
   request?: SessionRequest
+  /** The client's address, as far as somebody can vouch for it; null where nobody can. */
+  address?: string | null | undefined
 }
 
 export interface CredentialSource {
@@ -20,6 +22,8 @@ export interface CredentialSource {
   url?: string
   /** The URL's query, without the question mark. */
   query: string
+  /** The client's address, as far as somebody can vouch for it; null where nobody can. */
+  address?: string | null | undefined
 }
 
 const bearerPattern = /^bearer +([^\s,]+) *$/i
@@ -34,8 +38,8 @@ export function readCredentials(
   // `Bearer` alone, or with spaces or commas inside: an attempt at ours that no reader would agree on.
   if (match === null && /^bearer\b/i.test(source.authorization ?? '')) return 'malformed_key'
   const bearer = match?.[1] ?? null
-  const { cookie = null } = source
-  return cookie === null ? { bearer } : { bearer, request: requestOf(source, cookie) }
+  const { cookie = null, address } = source
+  return cookie === null ? { bearer, address } : { bearer, address, request: requestOf(source, cookie) }
 }
 
 function requestOf({ headers, url }: CredentialSource, cookie: string): SessionRequest {

@@ -1,13 +1,30 @@
 import type { KeyLookup, StoredKey } from '../domain/ports.ts'
 import { StoreUnavailable } from '../domain/ports.ts'
+import type { HitLimit } from '../domain/limit.ts'
 import type { KeyCache } from './key-cache.ts'
 import type { Lease } from './lease.ts'
+import type { UnknownKeys } from './unknown-keys.ts'
 
 /**
  * Answers the key for a digest (32 bytes), from the cache or by a lookup; null where there is none. Throws
- * {@link StoreUnavailable}. The caller judges the lease.
+ * {@link StoreUnavailable}, and {@link LookupRefused} where there have been too many that lead nowhere from this
+ * address; without one, for a digest that led to a key just now, never. The caller judges the lease.
  */
-export type KeyReader = (digest: Buffer) => StoredKey | null | Promise<StoredKey | null>
+export type KeyReader = (
+  digest: Buffer,
+  address?: string | null,
+) => StoredKey | null | Promise<StoredKey | null>
+
+/** A digest that is not looked up now, since a limit keeps it from the database. */
+export class LookupRefused extends Error {
+  override readonly name = 'LookupRefused'
+  readonly code = 'rate_limited'
+  readonly limit: HitLimit
+  constructor(limit: HitLimit) {
+    super('too many unknown keys')
+    this.limit = limit
+  }
+}
 
 /** Lookups thrown away because the epoch moved under them, after which the store counts as unavailable. */
 const maxAttempts = 10
@@ -15,6 +32,7 @@ const maxDigestsALookup = 1000
 
 interface Wanted {
   digest: Buffer
+  address: string | null
   attempts: number
   promise: Promise<StoredKey | null>
   resolve: (key: StoredKey | null) => void
@@ -30,8 +48,9 @@ export function createKeyReader(options: {
   lookups: Pick<KeyLookup, 'lookup'>
   cache: KeyCache
   lease: Pick<Lease, 'epoch'>
+  unknownKeys: UnknownKeys
 }): KeyReader {
-  const { lookups, cache, lease } = options
+  const { lookups, cache, lease, unknownKeys } = options
   let waiting = new Map<string, Wanted>()
   /** Answers under way, so that a second caller for the same digest joins the first. */
   const underWay = new Map<string, Wanted>()
@@ -62,6 +81,7 @@ export function createKeyReader(options: {
     if (found !== null) {
       const key = found.get(name) ?? null
       cache.set(wanted.digest, key)
+      unknownKeys.learned(name, wanted.address, key !== null)
       underWay.delete(name)
       wanted.resolve(key)
     } else if (++wanted.attempts < maxAttempts) {
@@ -78,14 +98,16 @@ export function createKeyReader(options: {
     return all.slice(0, maxDigestsALookup)
   }
 
-  return (digest) => {
+  return (digest, address) => {
     const cached = cache.get(digest)
     if (cached !== undefined) return cached
     const name = digest.toString('latin1')
     const joined = underWay.get(name)
     if (joined !== undefined) return joined.promise
+    const limit = address === undefined ? null : unknownKeys.refusal(name, address, underWay.size)
+    if (limit !== null) throw new LookupRefused(limit)
     const { promise, resolve, reject } = deferred<StoredKey | null>()
-    const wanted: Wanted = { digest, attempts: 0, promise, resolve, reject }
+    const wanted: Wanted = { digest, address: address ?? null, attempts: 0, promise, resolve, reject }
     waiting.set(name, wanted)
     underWay.set(name, wanted)
     if (!running) void run()

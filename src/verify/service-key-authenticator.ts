@@ -5,7 +5,7 @@ import type { Clock, StoredKey } from '../domain/ports.ts'
 import { parseToken } from '../domain/service-key.ts'
 import type { Reason, Refused, Verdict } from '../domain/verdict.ts'
 import type { Authenticator } from './authenticator.ts'
-import type { KeyReader } from './key-reader.ts'
+import { LookupRefused, type KeyReader } from './key-reader.ts'
 import type { Lease } from './lease.ts'
 
 /** Lookups whose answer was overtaken by a change or the lease's end, after which the node counts as not fresh. */
@@ -35,17 +35,25 @@ export function createServiceKeyAuthenticator(options: {
   }
 
   /** At once where the lease holds and the cache knows the key, as for nearly every call. */
-  function readFresh(digest: Buffer, attempt = 1): Reading | Promise<Reading> {
-    if (lease.isFresh()) return read(digest, attempt)
-    return lease.ensureFresh().then((isFresh) => (isFresh ? read(digest, attempt) : 'not_fresh'))
+  function readFresh(
+    digest: Buffer,
+    address: string | null | undefined,
+    attempt = 1,
+  ): Reading | Promise<Reading> {
+    if (lease.isFresh()) return read(digest, address, attempt)
+    return lease.ensureFresh().then((isFresh) => (isFresh ? read(digest, address, attempt) : 'not_fresh'))
   }
 
-  function read(digest: Buffer, attempt: number): Reading | Promise<Reading> {
-    const answer = readKey(digest)
+  function read(
+    digest: Buffer,
+    address: string | null | undefined,
+    attempt: number,
+  ): Reading | Promise<Reading> {
+    const answer = readKey(digest, address)
     if (!(answer instanceof Promise)) return answer
     // A lookup takes its time, and the poll that renews the lease after it may bring a revocation: what it
     // found counts only if the cache still holds it, under a lease judged afterwards.
-    return answer.then(() => (attempt < maxReads ? readFresh(digest, attempt + 1) : 'not_fresh'))
+    return answer.then(() => (attempt < maxReads ? readFresh(digest, address, attempt + 1) : 'not_fresh'))
   }
 
   function allow(digest: Buffer, key: StoredKey): Verdict {
@@ -58,7 +66,7 @@ export function createServiceKeyAuthenticator(options: {
       endsAt: key.retiresAt === null ? key.expiresAt : Math.min(key.expiresAt, key.retiresAt),
       isRetiring: key.retiresAt !== null,
       recheck() {
-        const again = readFresh(digest)
+        const again = readFresh(digest, undefined)
         return again instanceof Promise
           ? again.then((found) => rejudge(digest, key, found))
           : rejudge(digest, key, again)
@@ -68,13 +76,18 @@ export function createServiceKeyAuthenticator(options: {
 
   return {
     kind: 'service-key',
-    authenticate({ bearer }) {
+    authenticate({ bearer, address = null }) {
       if (bearer === null || bearer.includes('.')) return null
       const token = parseToken(bearer, prefixes)
       if (token === null) return { allowed: false, reason: 'malformed_key' }
       const { digest } = token
-      const key = readFresh(digest)
-      return key instanceof Promise ? key.then((found) => decide(digest, found)) : decide(digest, key)
+      try {
+        const key = readFresh(digest, address)
+        if (!(key instanceof Promise)) return decide(digest, key)
+        return key.then((found) => decide(digest, found)).catch(limited)
+      } catch (error) {
+        return limited(error)
+      }
     },
   }
 
@@ -97,6 +110,12 @@ export function createServiceKeyAuthenticator(options: {
     if (key === null) return { allowed: false, reason }
     return { allowed: false, reason, keyId: key.id, serviceUserId: key.serviceUserId }
   }
+}
+
+/** The verdict on a key that nobody here has ever seen, from where too many of that kind come. */
+function limited(error: unknown): Refused {
+  if (error instanceof LookupRefused) return { allowed: false, reason: error.code, limit: error.limit }
+  throw error
 }
 
 /** Stands in for the key of a digest that leads nowhere; SHA-256 gives no digest of zeros. */

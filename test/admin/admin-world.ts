@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,8 @@ import type { Store } from '../../src/domain/ports.ts'
 import { createKeys, type Keys } from '../../src/keys/keys.ts'
 import { createManagementKeys, type ManagementKeys } from '../../src/keys/management-keys.ts'
 import { createNotices } from '../../src/notices/notices.ts'
+import { createNodes } from '../../src/verify/nodes.ts'
+import { createUpkeep } from '../../src/upkeep/upkeep.ts'
 import { openPglite } from '../../src/store/store.ts'
 import { policy } from '../keys/policy.ts'
 
@@ -68,6 +71,8 @@ export const deployment: OtherParts['deployment'] = {
   mcpUrls: (hostOrigin) => [{ path: '/mcp', url: `${hostOrigin ?? 'http://gateway'}/mcp` }],
 }
 
+const checkpointKey = generateKeyPairSync('ed25519').privateKey
+
 export async function openAdminWorld(startAt = '2026-11-23T12:00:00Z'): Promise<AdminWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'postern-admin-'))
   const store = openPglite({ directory: join(directory, 'pglite'), schema: 'postern' })
@@ -100,6 +105,23 @@ export async function openAdminWorld(startAt = '2026-11-23T12:00:00Z'): Promise<
     },
     managementKeys,
     worker: notices,
+    nodes: {
+      ...createNodes({ store: store.nodes, clock: { ...clock, monotonic: () => performance.now() } }),
+      sealsAt: store.sealedTrail.sealsAt,
+      sequenceGaps: store.trail.sequenceGaps,
+    },
+    upkeep: createUpkeep({
+      ...{
+        store,
+        holder: 'this-test',
+        keepMs: 400 * 86_400_000,
+        checkpointEveryMs: 60_000,
+        sinks: [],
+        log: silentLog,
+      },
+      clock: { ...clock, now: () => Date.now(), monotonic: () => performance.now() },
+      keys: () => [checkpointKey],
+    }),
     knownTools: (limit) => store.usage.knownTools(limit),
     deployment,
     onFailure: (error) => failures.push(error),

@@ -161,6 +161,7 @@ describe('a download', () => {
     let pages = 0
     const stream = exportStream({
       format: 'jsonl',
+      after: null,
       readPage: async () => ({ data: [row], nextCursor: String((pages += 1)) }),
       isAdmitted: async () => true,
       onOver: () => {},
@@ -179,6 +180,7 @@ describe('a download', () => {
     let pages = 0
     const stream = exportStream({
       format: 'jsonl',
+      after: null,
       readPage: async () => {
         if ((pages += 1) === 3) throw new Error('the database is away')
         return { data: [row], nextCursor: 'next' }

@@ -59,6 +59,8 @@ const api = createAdminApi({
   signInMaxAgeMs: 0,
   clock: { now: () => 0 },
   managementKeys: {} as never,
+  nodes: {} as never,
+  upkeep: undefined as never,
   knownTools: async () => [],
   deployment,
   onFailure: () => {},

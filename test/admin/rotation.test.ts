@@ -17,6 +17,8 @@ beforeAll(async () => {
     signInMaxAgeMs: 0,
     clock,
     managementKeys: {} as never,
+    nodes: {} as never,
+    upkeep: undefined as never,
     knownTools: async () => [],
     deployment,
   })

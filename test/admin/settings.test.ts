@@ -38,6 +38,8 @@ function apiFor(access: Access, from = config, listensAt: string | null = null) 
       deployment,
       rooms: {} as never,
       managementKeys: {} as never,
+      nodes: {} as never,
+      upkeep: undefined as never,
       worker: {} as never,
       knownTools: async () => [],
     }),

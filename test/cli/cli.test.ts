@@ -48,8 +48,12 @@ describe('usage is answered with 2 and one line', () => {
     [['keys', 'list', '--nope'], "2 unknown option '--nope'"],
     [['keys', 'create'], "2 required option '--service-user <name>' not specified"],
     [
-      ['keys', 'create', '--service-user', 'x', '--rate=1/s'],
-      '2 --rate is not enforced yet, so it is refused',
+      ['keys', 'create', '--service-user', 'x', '--concurrent', 'many'],
+      '2 --concurrent must be a whole number',
+    ],
+    [
+      ['keys', 'create', '--service-user', 'x', '--tool-rate', '10/m'],
+      '2 --tool-rate must be a pattern and a rate',
     ],
     [['keys', 'edit', '00000000-0000-7000-8000-000000000000'], '2 say what to change'],
     [
@@ -65,7 +69,7 @@ describe('usage is answered with 2 and one line', () => {
     [['keys', 'show'], "2 missing required argument 'id'"],
     [['keys', 'turn', 'x'], "2 unknown command 'turn'"],
     [['keys', 'rotate'], "2 missing required argument 'id'"],
-    [['keys', 'rotate', 'x', '--rate', '1/s'], '2 --rate is not enforced yet, so it is refused'],
+    [['keys', 'rotate', 'x', '--rate', '1/s'], "2 unknown option '--rate'"],
     [['service-users', 'disable'], "2 missing required argument 'name'"],
     [['keys', 'extend-overlap', '00000000-0000-7000-8000-000000000000'], '2 give either --until or --for'],
     [['audit', 'list', '--outcome', 'fine'], '2 option'],

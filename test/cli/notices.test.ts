@@ -47,7 +47,9 @@ test('before there is anything, doctor says what to do, and fails', async () => 
   const { code, stdout } = await postern('doctor', '--json')
   expect(code).toBe(1)
   const { data } = JSON.parse(stdout) as { data: Finding[] }
-  expect(data.map(({ check, level }) => `${check} ${level}`)).toEqual(['database error', 'notices warning'])
+  expect(data.map(({ check, level }) => `${check} ${level}`)).toEqual(
+    expect.arrayContaining(['database error', 'notices warning']),
+  )
   expect(data[0]?.message).toContain('postern serve')
 })
 

@@ -151,6 +151,17 @@ describe('T11: the size, depth and pace of a body', () => {
     expect(await rowsOf(gateway, 1)).toMatchObject([{ reason: 'request_timeout', keyId: key.id }])
   })
 
+  test('that is refused once it was read whole ends no connection', async () => {
+    const connection = await openRaw(gateway.port)
+    const refused = `POST /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key.token}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{]`
+    for (const count of [1, 2]) {
+      connection.send(refused)
+      await expect.poll(() => connection.text().split('HTTP/1.1 400').length - 1).toBe(count)
+    }
+    expect(connection.text().toLowerCase()).not.toContain('connection: close')
+    connection.end()
+  })
+
   test('whose sender leaves never reaches the backend', async () => {
     const whole = requestOf({ body: callOf('t') })
     const connection = await openRaw(gateway.port)

@@ -42,7 +42,7 @@ test('health, readiness and metrics are on the admin address', async () => {
   expect(await ask('/_postern/healthz')).toMatchObject({ status: 200, text: 'ok\n' })
   expect(await ask('/_postern/readyz')).toMatchObject({
     status: 200,
-    text: '{"ready":true,"fresh":true,"trail":true}',
+    text: '{"ready":true,"fresh":true,"trail":true,"setAside":0}',
   })
   expect((await ask('/_postern/metrics')).type).toContain('text/plain')
   expect(await ask('/_postern/healthz', { method: 'POST' })).toMatchObject({ status: 405 })
@@ -89,7 +89,7 @@ test('a node that lost its lease says that it is not ready, and serves nothing b
   expect(isFresh()).toBe(false)
   expect(await ask('/_postern/readyz')).toMatchObject({
     status: 503,
-    text: '{"ready":false,"fresh":false,"trail":true}',
+    text: '{"ready":false,"fresh":false,"trail":true,"setAside":0}',
   })
   expect((await fetch(`${gateway.url}/public/x`)).status).toBe(200)
   gateway.postern.lease.start()

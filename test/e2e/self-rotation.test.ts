@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SelfRotatedKey } from '../../src/admin/self-rotation.ts'
+import type { OwnKey, SelfRotatedKey } from '../../src/admin/self-rotation.ts'
 import { selfRotationPath } from '../../src/config.ts'
 import { bearer, rowsOf } from './gateway.ts'
 import type { TestGateway, TestKey } from './gateway.ts'
@@ -77,6 +77,26 @@ test('once the successor is used, or under another idempotency key, there is no 
   expect(await call(successor)).toBe(200)
 })
 
+test('a key is told when it ends and whether it may rotate itself, and nobody else is told anything', async () => {
+  const key = await issueOwn()
+  const ask = (asking: { token: string }) =>
+    fetch(gateway.url + selfRotationPath, { headers: bearer(asking) })
+  const own = await ask(key)
+  expect(own.status).toBe(200)
+  expect(own.headers.get('cache-control')).toBe('no-store')
+  const told = (await own.json()) as OwnKey
+  expect(told).toMatchObject({ id: key.id, state: 'active', retiresAt: null, selfRotate: true })
+  expect(Date.parse(told.renewableUntil ?? '')).toBeGreaterThan(Date.parse(told.expiresAt))
+  expect(Date.parse(told.createdAt)).toBeLessThanOrEqual(Date.parse(told.now))
+
+  const { predecessorEndsAt } = await made(await rotate(key, 'renewal-5'))
+  await expect
+    .poll(async () => (await ask(key)).json(), { timeout: 5000 })
+    .toMatchObject({ state: 'retiring', retiresAt: predecessorEndsAt })
+  expect(await (await ask(plainKey)).json()).toMatchObject({ selfRotate: false, renewableUntil: null })
+  expect((await ask({ token: 'pst_nothing' })).status).toBe(401)
+})
+
 test('a thief who rotates a stolen key gains nothing once it is revoked (T33)', async () => {
   const key = await issueOwn()
   const first = await made(await rotate(key, 'theft-1'))
@@ -98,7 +118,7 @@ describe('a rotation is refused', () => {
     ],
     ['with a body', async () => rotate(await issueOwn(), 'x', { body: '{}' }), 413, 'body_too_large'],
     ['to a wrong key', () => rotate({ token: 'pst_nothing' }, 'x'), 401, 'malformed_key'],
-    ['as a GET', async () => rotate(await issueOwn(), 'x', { method: 'GET' }), 404, 'no_route'],
+    ['as a PUT', async () => rotate(await issueOwn(), 'x', { method: 'PUT' }), 404, 'no_route'],
     [
       'to a revoked key',
       async () => {

@@ -13,12 +13,17 @@ async function serve(handle: (request: Request, peer: string) => Promise<Respons
   const metrics = createMetrics({
     leaseAgeMs: () => 0,
     epoch: () => 0,
+    standing: () => ({ lagEpochs: 0, clockOffsetMs: null, refusing: null }),
     trailBacklog: () => 0,
     trailIsAway: () => false,
+    spooledBytes: () => 0,
+    filesSetAside: () => 0,
     cachedKeys: () => 0,
+    trail: () => null,
+    limitsAreAway: () => false,
   })
   const server = createOperationsServer({
-    readiness: () => ({ ready: true, fresh: true, trail: true }),
+    readiness: () => ({ ready: true, fresh: true, trail: true, setAside: 0 }),
     metrics,
     forwardAuth: null,
     page: { mount: '/admin/api-keys', handle },

@@ -108,7 +108,7 @@ describe('with a key, each has it where its client looks for it, and the names o
     expect(of('codex').text).not.toContain(token)
   })
 
-  test('the one that needs what is not published yet says so', () => {
+  test('the one that starts the bridge says so', () => {
     expect(withToken.filter(({ needs }) => needs !== undefined).map(({ client }) => client)).toEqual([
       'claude-desktop',
     ])

@@ -22,6 +22,7 @@ const passage: Passage = {
   rpcId: null,
   resourceMetadata: null,
   issuer: null,
+  limit: null,
 }
 
 /** A begun call that writes down what it is told; `isSafe` is what it answers. */

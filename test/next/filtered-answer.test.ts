@@ -16,6 +16,7 @@ const passage = {
   rpcId: '1',
   resourceMetadata: null,
   issuer: null,
+  limit: null,
 } as unknown as Passage
 
 const before = '{"id":1,"result":{"tools":[{"name":"b"},{"name":"a"}]}}'

@@ -49,6 +49,13 @@ it('gives a key that may rotate itself its successor, and says so in the trail',
   expect(JSON.stringify(rows)).not.toContain(successor.token)
 })
 
+it('tells a key about itself', async () => {
+  const agent = await createAgent(app, '--self-rotate')
+  const answer = await rotate(agent, { method: 'GET' })
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ id: agent.keyId, state: 'active', selfRotate: true })
+})
+
 it('answers again where an answer got lost, and the lost token is dead', async () => {
   const agent = await createAgent(app, '--self-rotate')
   const lost = (await (await rotate(agent)).json()) as SelfRotatedKey
@@ -75,8 +82,8 @@ describe('a rotation is refused', () => {
       'missing_credential',
     ],
     [
-      'as a GET',
-      async () => rotate(await createAgent(app, '--self-rotate'), { method: 'GET' }),
+      'as a PUT',
+      async () => rotate(await createAgent(app, '--self-rotate'), { method: 'PUT' }),
       403,
       'no_route',
     ],

@@ -47,6 +47,12 @@ describe('refused', () => {
     ['a tool that is not granted', tools, mcp([call('x')]), 'tool_not_granted'],
     ['a batch with one that is not', tools, mcp([call('a'), call('x')]), 'tool_not_granted'],
     ['what nobody saw, with a list (T31)', tools, mcp('unseen'), 'tool_not_granted'],
+    [
+      'what nobody saw, with a rate of some tools',
+      { limits: { tools: [{ tool: 'a', points: 1, perSeconds: 1 }] } },
+      mcp('unseen'),
+      'tool_not_granted',
+    ],
     ['what nobody saw, on a route with a list', noGrants, mcp('unseen', ['*']), 'tool_not_granted'],
     ['what the route refuses', tools, mcp([call('ab')], ['*', '!ab']), 'tool_not_granted'],
     ['plain HTTP with a list', tools, http, 'tool_not_granted'],

@@ -5,7 +5,7 @@ import { createKeyCache } from '../../src/verify/key-cache.ts'
 import { createKeyReader } from '../../src/verify/key-reader.ts'
 import { createLease } from '../../src/verify/lease.ts'
 import { createFakeClock } from './fake-clock.ts'
-import { createKeyWorld, settled } from './key-world.ts'
+import { allUnknown, createKeyWorld, settled } from './key-world.ts'
 
 function setUp() {
   const clock = createFakeClock()
@@ -15,10 +15,10 @@ function setUp() {
     lookups: world,
     clock,
     onChanges: (changes) => cache.apply(changes),
-    onEpochWentBack: () => {},
+    onRefusing: () => {},
     onPollFailed: () => {},
   })
-  const readKey = createKeyReader({ lookups: world, cache, lease })
+  const readKey = createKeyReader({ lookups: world, cache, lease, unknownKeys: allUnknown })
   /** The next poll, as the timer or a lapsed lease would make it. */
   async function poll(): Promise<void> {
     clock.advance(900)

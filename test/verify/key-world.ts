@@ -2,6 +2,10 @@ import type { ChangedSubject, KeyLookup, StoredKey } from '../../src/domain/port
 import type { ChangeKind } from '../../src/domain/key-store.ts'
 import { pollLimit, StoreUnavailable } from '../../src/domain/ports.ts'
 import { newToken, hashToken } from '../../src/domain/service-key.ts'
+import type { UnknownKeys } from '../../src/verify/unknown-keys.ts'
+
+/** For tests of anything but its limits. */
+export const allUnknown: UnknownKeys = { refusal: () => null, learned: () => {} }
 
 /** A lookup or poll under way: what it read is settled, and when it arrives is the test's to say. */
 export interface InFlight {
@@ -16,8 +20,12 @@ export interface KeyWorld extends KeyLookup {
   /** Makes a key; its token is valid. */
   create(fields?: Partial<StoredKey>): { token: string; key: StoredKey }
   revoke(id: string, at: number): void
-  /** Sets the counter back, as a restored backup would. */
+  /** Sets the counter back, as a restored backup would. What is changed then is another history. */
   restoreTo(epoch: number): void
+  /** The database's id. */
+  databaseId: string
+  /** An administrator knows of the restore. */
+  acknowledgeRestore(atLeast: number): void
   /** Every lookup and poll fails from now on, or no longer. */
   isAway: boolean
   /** How many digests each lookup so far was asked for. */
@@ -36,10 +44,14 @@ export function createKeyWorld(): KeyWorld {
   let epoch = 10
   let nextId = 1
   let lookupsUnderWay = 0
-  const changes: ChangedSubject[] = []
+  let restoredEpoch = 0
+  let restores = 0
+  let changes: ChangedSubject[] = []
+  const marks = new Map<number, string>()
 
   function change(subjectId: string, what: ChangeKind): void {
     changes.push({ epoch: ++epoch, subjectKind: 'service-key', subjectId, what })
+    marks.set(epoch, `${subjectId} ${what} ${restores}`)
   }
 
   function hold<T>(answer: T, isHeld: boolean, held: InFlight[]): Promise<T> {
@@ -60,8 +72,17 @@ export function createKeyWorld(): KeyWorld {
     heldPolls: [],
     mostAtOnce: 0,
     epoch: () => epoch,
+    databaseId: 'a-database',
     restoreTo(to) {
       epoch = to
+      restores++
+      changes = changes.filter((entry) => entry.epoch <= to)
+      for (const of of marks.keys()) if (of > to) marks.delete(of)
+    },
+    acknowledgeRestore(atLeast) {
+      epoch = Math.max(epoch, atLeast) + 1
+      restoredEpoch = epoch
+      marks.set(epoch, 'acknowledged')
     },
     create(fields = {}) {
       const token = newToken('pst')
@@ -103,7 +124,13 @@ export function createKeyWorld(): KeyWorld {
       world.polls++
       if (world.isAway) throw new StoreUnavailable('away')
       const after = changes.filter((entry) => entry.epoch > since && entry.epoch <= epoch).slice(0, pollLimit)
-      return hold({ epoch, changes: after }, world.holdPolls, world.heldPolls)
+      const history = {
+        databaseId: world.databaseId,
+        mark: marks.get(epoch) ?? null,
+        sinceMark: marks.get(since) ?? null,
+        restoredEpoch,
+      }
+      return hold({ epoch, changes: after, history }, world.holdPolls, world.heldPolls)
     },
   }
   return world

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Refusing } from '../../src/domain/node-store.ts'
 import type { ChangedSubject } from '../../src/domain/ports.ts'
 import { pollLimit } from '../../src/domain/ports.ts'
+import type { Position } from '../../src/verify/lease.ts'
 import { createLease, leaseMs, pollIntervalMs } from '../../src/verify/lease.ts'
 import { createFakeClock } from './fake-clock.ts'
 import { createKeyWorld, settled } from './key-world.ts'
@@ -8,20 +10,23 @@ import { createKeyWorld, settled } from './key-world.ts'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
-function setUp() {
+function setUp(recalled: Position | null = null) {
   const clock = createFakeClock()
   const world = createKeyWorld()
   const applied: (readonly ChangedSubject[] | 'all')[] = []
-  const wentBack: [number, number][] = []
+  const refusals: [Refusing | null, number, number][] = []
   const failures: unknown[] = []
+  const positions: Position[] = []
   const lease = createLease({
     lookups: world,
     clock,
+    recall: () => recalled,
+    onApplied: (position) => positions.push(position),
     onChanges: (changes) => applied.push(changes),
-    onEpochWentBack: (from, to) => wentBack.push([from, to]),
+    onRefusing: (why, applied, found) => refusals.push([why, applied, found]),
     onPollFailed: (error) => failures.push(error),
   })
-  return { clock, world, lease, applied, wentBack, failures }
+  return { clock, world, lease, applied, refusals, failures, positions }
 }
 
 async function passTime(clock: ReturnType<typeof createFakeClock>, ms: number): Promise<void> {
@@ -132,7 +137,7 @@ describe('a lease', () => {
 
 describe('an epoch that goes backwards', () => {
   it('refuses everything from then on, whatever later polls say', async () => {
-    const { lease, clock, world, wentBack } = setUp()
+    const { lease, clock, world, refusals } = setUp()
     const { key } = world.create()
     await lease.ensureFresh()
     const before = world.epoch()
@@ -147,7 +152,7 @@ describe('an epoch that goes backwards', () => {
     lease.start()
     for (let poll = 0; poll < 5; poll++) await passTime(clock, pollIntervalMs)
     expect(lease.isFresh()).toBe(false)
-    expect(wentBack).toEqual([[before, before - 1]])
+    expect(refusals).toEqual([['epoch_went_back', before, before - 1]])
     lease.stop()
   })
 
@@ -163,11 +168,139 @@ describe('an epoch that goes backwards', () => {
   })
 
   it('is not seen in an epoch that stays where it is', async () => {
-    const { lease, clock, wentBack } = setUp()
+    const { lease, clock, refusals } = setUp()
     await lease.ensureFresh()
     clock.advance(leaseMs)
     expect(await lease.ensureFresh()).toBe(true)
-    expect(wentBack).toEqual([])
+    expect(refusals).toEqual([])
+  })
+})
+
+describe('another history', () => {
+  /** A node that has applied a change, over a database that then forgot it. */
+  async function afterRestore() {
+    const all = setUp()
+    const { key } = all.world.create()
+    await all.lease.ensureFresh()
+    all.world.restoreTo(all.world.epoch() - 1)
+    all.clock.advance(leaseMs)
+    return { ...all, key }
+  }
+
+  it('refuses everything although its numbers have caught up: what they count is other changes', async () => {
+    const { lease, world, refusals } = await afterRestore()
+    const { key } = world.create()
+    world.revoke(key.id, 0)
+    expect(await lease.ensureFresh()).toBe(false)
+    expect(lease.refusing()).toBe('history_differs')
+    expect(refusals).toEqual([['history_differs', 11, 12]])
+  })
+
+  it('is gone on from once it is acknowledged, with nothing cached', async () => {
+    const { lease, world, clock, applied, refusals, key } = await afterRestore()
+    expect(await lease.ensureFresh()).toBe(false)
+    world.revoke(key.id, 0)
+    clock.advance(leaseMs)
+    expect(await lease.ensureFresh()).toBe(false)
+    world.acknowledgeRestore(lease.epoch())
+    clock.advance(pollIntervalMs)
+    expect(await lease.ensureFresh()).toBe(true)
+    expect(applied).toEqual(['all'])
+    expect(refusals.map(([why]) => why)).toEqual(['epoch_went_back', null])
+    expect(lease.refusing()).toBeNull()
+    expect(lease.epoch()).toBe(world.epoch())
+  })
+
+  it('is still refused where the acknowledged epoch is one that this node had applied already', async () => {
+    const { lease, world, clock } = await afterRestore()
+    world.acknowledgeRestore(0)
+    expect(world.epoch()).toBe(lease.epoch())
+    for (let poll = 0; poll < 3; poll++) {
+      clock.advance(leaseMs)
+      expect(await lease.ensureFresh()).toBe(false)
+    }
+    expect(lease.refusing()).toBe('history_differs')
+  })
+
+  it('makes nobody who is refused ask the database at each call', async () => {
+    const { lease, world } = await afterRestore()
+    await lease.ensureFresh()
+    const { polls } = world
+    for (let call = 0; call < 20; call++) expect(await lease.ensureFresh()).toBe(false)
+    expect(world.polls).toBe(polls)
+  })
+
+  it('drops all that is cached where a restore was acknowledged before this node saw it', async () => {
+    const { lease, world, clock, applied } = setUp()
+    await lease.ensureFresh()
+    world.restoreTo(world.epoch() - 3)
+    world.acknowledgeRestore(lease.epoch())
+    clock.advance(leaseMs)
+    expect(await lease.ensureFresh()).toBe(true)
+    expect(applied).toEqual(['all'])
+  })
+
+  it('of another database than a moment ago is refused', async () => {
+    const { lease, world, clock } = setUp()
+    await lease.ensureFresh()
+    world.databaseId = 'b-database'
+    world.acknowledgeRestore(lease.epoch())
+    clock.advance(leaseMs)
+    expect(await lease.ensureFresh()).toBe(false)
+    expect(lease.refusing()).toBe('another_database')
+  })
+})
+
+describe('what an earlier run had applied', () => {
+  const recalled = { databaseId: 'a-database', epoch: 12, mark: 'key-2 created 0' }
+
+  it('is not hidden by a restart: a database that knows less is refused', async () => {
+    const { lease, refusals } = setUp(recalled)
+    expect(await lease.ensureFresh()).toBe(false)
+    expect(lease.epoch()).toBe(12)
+    expect(refusals).toEqual([['epoch_went_back', 12, 10]])
+  })
+
+  it.each([
+    ['other changes', 'key-9 created 0', 'history_differs'],
+    ['the same', 'key-2 created 0', null],
+  ])('is compared with %s', async (_name, mark, why) => {
+    const { lease, world, positions } = setUp({ ...recalled, mark })
+    world.create()
+    world.create()
+    world.create()
+    expect(await lease.ensureFresh()).toBe(why === null)
+    expect(lease.refusing()).toBe(why)
+    expect(positions.map(({ epoch }) => epoch)).toEqual(why === null ? [13] : [])
+  })
+
+  it('says nothing of another database', async () => {
+    const { lease, positions } = setUp({ ...recalled, databaseId: 'b-database' })
+    expect(await lease.ensureFresh()).toBe(true)
+    expect(positions).toEqual([{ databaseId: 'a-database', epoch: 10, mark: null }])
+  })
+
+  it('is over with an acknowledged restore', async () => {
+    const { lease, world, clock, applied } = setUp(recalled)
+    expect(await lease.ensureFresh()).toBe(false)
+    world.acknowledgeRestore(12)
+    clock.advance(leaseMs)
+    expect(await lease.ensureFresh()).toBe(true)
+    expect(applied).toEqual(['all'])
+  })
+
+  it('is told anew only where it moves on', async () => {
+    const { lease, world, clock, positions } = setUp()
+    await lease.ensureFresh()
+    clock.advance(leaseMs)
+    await lease.ensureFresh()
+    const { key } = world.create()
+    clock.advance(leaseMs)
+    await lease.ensureFresh()
+    expect(positions).toEqual([
+      { databaseId: 'a-database', epoch: 10, mark: null },
+      { databaseId: 'a-database', epoch: 11, mark: `${key.id} created 0` },
+    ])
   })
 })
 
@@ -181,7 +314,7 @@ describe('what changed', () => {
       clock,
       onChanges: (changes) =>
         seen.push([lease.epoch(), changes === 'all' ? ['all'] : changes.map((change) => change.subjectId)]),
-      onEpochWentBack: () => expect.unreachable(),
+      onRefusing: () => expect.unreachable(),
       onPollFailed: (error) => expect.unreachable(String(error)),
     })
     await lease.ensureFresh()
@@ -226,7 +359,7 @@ describe('what changed', () => {
       onChanges: () => {
         if (isBroken) throw new Error('broken')
       },
-      onEpochWentBack: () => {},
+      onRefusing: () => {},
       onPollFailed: () => {},
     })
     await lease.ensureFresh()

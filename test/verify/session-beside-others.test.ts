@@ -12,7 +12,7 @@ import { createSessionAuthenticator } from '../../src/verify/session-authenticat
 import { createVerify } from '../../src/verify/verify.ts'
 import { createFakeClock } from './fake-clock.ts'
 import { answerOf, issuer, plain, publicJwk, rsa, sign } from './jwt-world.ts'
-import { createKeyWorld } from './key-world.ts'
+import { allUnknown, createKeyWorld } from './key-world.ts'
 
 const clock = createFakeClock()
 const pair = rsa()
@@ -28,10 +28,10 @@ function createAll() {
     lookups: world,
     clock,
     onChanges: (changes) => cache.apply(changes),
-    onEpochWentBack: () => {},
+    onRefusing: () => {},
     onPollFailed: () => {},
   })
-  const readKey = createKeyReader({ lookups: world, cache, lease })
+  const readKey = createKeyReader({ lookups: world, cache, lease, unknownKeys: allUnknown })
   const keys = createKeySet({
     url: plain.jwksUrl,
     send: () => Promise.resolve(answerOf(jwks)),

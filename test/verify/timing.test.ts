@@ -5,7 +5,7 @@ import { createKeyCache } from '../../src/verify/key-cache.ts'
 import { createKeyReader } from '../../src/verify/key-reader.ts'
 import { createServiceKeyAuthenticator } from '../../src/verify/service-key-authenticator.ts'
 import { createVerify } from '../../src/verify/verify.ts'
-import { createKeyWorld } from './key-world.ts'
+import { allUnknown, createKeyWorld } from './key-world.ts'
 
 /**
  * Whether two groups of times can be told apart (Welch's t), not how long anything takes. The number of samples
@@ -31,7 +31,12 @@ function setUp() {
   const clock = { now: () => Date.now(), monotonic: () => performance.now() }
   const world = createKeyWorld()
   const lease = { isFresh: () => true, ensureFresh: () => Promise.resolve(true), epoch: () => 0 }
-  const readKey = createKeyReader({ lookups: world, cache: createKeyCache(clock), lease })
+  const readKey = createKeyReader({
+    lookups: world,
+    cache: createKeyCache(clock),
+    lease,
+    unknownKeys: allUnknown,
+  })
   const verify = createVerify({
     authenticators: [createServiceKeyAuthenticator({ prefixes: ['pst'], readKey, lease, clock })],
     looksLikeToken: createTokenScanner(['pst']).found,

@@ -11,7 +11,7 @@ import { createLease, leaseMs } from '../../src/verify/lease.ts'
 import { createServiceKeyAuthenticator } from '../../src/verify/service-key-authenticator.ts'
 import { createVerify } from '../../src/verify/verify.ts'
 import { createFakeClock } from './fake-clock.ts'
-import { createKeyWorld, settled } from './key-world.ts'
+import { allUnknown, createKeyWorld, settled } from './key-world.ts'
 
 const prefixes = ['pst', 'old']
 
@@ -23,10 +23,10 @@ function setUp() {
     lookups: world,
     clock,
     onChanges: (changes) => cache.apply(changes),
-    onEpochWentBack: () => {},
+    onRefusing: () => {},
     onPollFailed: () => {},
   })
-  const readKey = createKeyReader({ lookups: world, cache, lease })
+  const readKey = createKeyReader({ lookups: world, cache, lease, unknownKeys: allUnknown })
   const verify = createVerify({
     authenticators: [createServiceKeyAuthenticator({ prefixes, readKey, lease, clock })],
     looksLikeToken: createTokenScanner(prefixes).found,

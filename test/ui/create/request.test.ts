@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { entriesOf, namedEntry, withEntries } from '../../../ui/src/create/entries.ts'
 import { bodyOf, createCommand, missingIn, type KeyDraft } from '../../../ui/src/create/request.ts'
+import { draftOfLimits, faultsOfLimits, limitsOf, noLimits } from '../../../ui/src/create/limits.ts'
 import { quoted } from '../../../ui/src/create/shell.ts'
 
 const draft: KeyDraft = {
@@ -11,8 +12,50 @@ const draft: KeyDraft = {
   expiry: { days: 90 },
   tools: null,
   addresses: null,
+  limits: noLimits,
   selfRotate: false,
 }
+
+const typed = {
+  rate: ' 60/m',
+  burst: '20',
+  toolRates: ['forecast_*=10/m+5', 'a=b=1/s'],
+  concurrent: '',
+  daily: '',
+  monthly: '5',
+}
+
+describe('the limits of a key', () => {
+  it('are sent whole, and come back as they were typed', () => {
+    const sent = {
+      rate: '60/m',
+      burst: 20,
+      tools: [
+        { tool: 'forecast_*', rate: '10/m', burst: 5 },
+        { tool: 'a=b', rate: '1/s', burst: null },
+      ],
+      concurrent: null,
+      daily: null,
+      monthly: 5,
+    }
+    expect(limitsOf(typed)).toEqual(sent)
+    expect(bodyOf({ ...draft, limits: typed }).limits).toEqual(sent)
+    expect(draftOfLimits(sent)).toEqual({ ...typed, rate: '60/m' })
+  })
+
+  it('that cannot be sent are told beside their fields', () => {
+    expect(faultsOfLimits(typed)).toEqual({})
+    expect(
+      Object.keys(missingIn({ ...draft, limits: { ...typed, daily: 'many', toolRates: ['x'] } })),
+    ).toEqual(['limits.daily', 'limits.tools'])
+  })
+
+  it('as a command say the same', () => {
+    expect(createCommand({ ...draft, limits: typed }, 'bot')).toBe(
+      "postern keys create --service-user bot --expires 90d --rate 60/m --burst 20 --monthly 5 --tool-rate 'forecast_*=10/m+5' --tool-rate 'a=b=1/s'",
+    )
+  })
+})
 
 describe('the request for a new key', () => {
   it('leaves out what was left empty', () => {

@@ -9,6 +9,8 @@ import { serverNow } from '../api/server-time.ts'
 import { AddressesField } from './addresses-field.tsx'
 import { firstExpiry } from './expiry.ts'
 import { ExpiryField } from './expiry-field.tsx'
+import { noLimits } from './limits.ts'
+import { LimitsField } from './limits-field.tsx'
 import { NewServiceUser } from './new-service-user.tsx'
 import { bodyOf, missingIn, type KeyDraft } from './request.ts'
 import { ServiceUserField } from './service-user-field.tsx'
@@ -22,6 +24,12 @@ const parts = {
   expires: 'expiry',
   tools: 'tools',
   addresses: 'addresses',
+  'limits.rate': 'limits',
+  'limits.burst': 'limits',
+  'limits.tools': 'limits',
+  'limits.concurrent': 'limits',
+  'limits.daily': 'limits',
+  'limits.monthly': 'limits',
   selfRotate: 'selfRotate',
 } as const satisfies Record<string, keyof KeyDraft>
 type FieldName = keyof typeof parts
@@ -48,6 +56,7 @@ export function KeyForm({
     expiry: firstExpiry(policy, serverNow()),
     tools: null,
     addresses: null,
+    limits: noLimits,
     selfRotate: false,
   }))
   const change = (part: Partial<KeyDraft>): void => setDraft((draft) => ({ ...draft, ...part }))
@@ -123,6 +132,11 @@ export function KeyForm({
           onChange={(addresses) => change({ addresses })}
           error={errorOf('addresses')}
         />
+        <LimitsField
+          limits={draft.limits}
+          onChange={(part) => change({ limits: { ...draft.limits, ...part } })}
+          errorOf={(field) => errorOf(field as FieldName)}
+        />
         <div>
           <Checkbox
             checked={draft.selfRotate}
@@ -137,7 +151,7 @@ export function KeyForm({
           {errorOf('selfRotate') === undefined ? null : <FieldError>{errorOf('selfRotate')}</FieldError>}
         </div>
         {/* Beside all of the rows where there is room; else right before the button that it is about. */}
-        <div className="h-full lg:col-start-2! lg:row-start-1 lg:row-end-[span_7]">
+        <div className="h-full lg:col-start-2! lg:row-start-1 lg:row-end-[span_8]">
           <Summary draft={draft} user={user} denyToolsByDefault={policy.denyToolsByDefault} />
         </div>
         <div className="grid gap-3 border-t border-line pt-4">

@@ -1,6 +1,7 @@
 import type { NewKey } from '../../../src/admin/schemas-keys.ts'
 import { commandLine, options } from '../key/commands.ts'
 import { expiresText, type ExpiryChoice } from './expiry.ts'
+import { faultsOfLimits, filledIn, limitOptions, limitsOf, type LimitsDraft } from './limits.ts'
 
 /** What the form for a new key holds, as it was typed. */
 export interface KeyDraft {
@@ -11,6 +12,7 @@ export interface KeyDraft {
   /** Null: no list. An empty one is not finished. */
   tools: readonly string[] | null
   addresses: readonly string[] | null
+  limits: LimitsDraft
   selfRotate: boolean
 }
 
@@ -26,6 +28,7 @@ export function missingIn(draft: KeyDraft): Record<string, string> {
     ...(draft.addresses?.length === 0
       ? { addresses: 'Name at least one address, or choose any address.' }
       : {}),
+    ...faultsOfLimits(draft.limits),
   }
 }
 
@@ -38,6 +41,7 @@ export function bodyOf(draft: KeyDraft): NewKey {
     ...(name === '' ? {} : { name }),
     ...(draft.tools === null ? {} : { tools: [...draft.tools] }),
     ...(draft.addresses === null ? {} : { addresses: [...draft.addresses] }),
+    ...(Object.keys(filledIn(draft.limits)).length === 0 ? {} : { limits: limitsOf(draft.limits) }),
     ...(draft.selfRotate ? { selfRotate: true } : {}),
   }
 }
@@ -49,6 +53,7 @@ export function createCommand(draft: KeyDraft, serviceUser: string): string {
     'keys',
     'create',
     ...options({ 'service-user': serviceUser, name, expires, tool: tools, address: addresses }),
+    ...options(limitOptions(filledIn(draft.limits))),
     ...(selfRotate === true ? ['--self-rotate'] : []),
   )
 }

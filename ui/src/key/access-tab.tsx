@@ -11,6 +11,8 @@ import { FormError } from '../components/field.tsx'
 import { showToast } from '../components/toast.tsx'
 import { accessWords } from '../create/access-words.ts'
 import { AddressesField } from '../create/addresses-field.tsx'
+import { draftOfLimits, faultsOfLimits, limitOptions, limitsOf, type LimitsDraft } from '../create/limits.ts'
+import { LimitsField } from '../create/limits-field.tsx'
 import { ToolsField } from '../create/tools-field.tsx'
 import { Visible } from '../trail/visible.tsx'
 import { commandLine, options } from './commands.ts'
@@ -18,15 +20,20 @@ import { editKey, readKey, versionOf } from './key-version.ts'
 import { useVersionedEdit } from './use-versioned-edit.ts'
 
 /** What a key may do, as the form has it; null: no list. */
-interface Grants {
+interface Grants extends LimitsDraft {
   tools: readonly string[] | null
   addresses: readonly string[] | null
 }
 
-const grantsOf = ({ tools, addresses }: ShownKeyJson): Grants => ({
+const grantsOf = ({ tools, addresses, limits }: ShownKeyJson): Grants => ({
   tools: tools.length === 0 ? null : tools,
   addresses: addresses.length === 0 ? null : addresses,
+  ...draftOfLimits(limits),
 })
+
+const limitFields = ['rate', 'burst', 'tools', 'concurrent', 'daily', 'monthly'].map(
+  (name) => `limits.${name}`,
+)
 
 /** What the key may do and from where; to be changed, and told what of it nothing uses. */
 export function AccessTab({ shown, etag }: { shown: ShownKeyJson; etag: string | null }) {
@@ -84,9 +91,22 @@ function GrantsForm({
   const edit = useVersionedEdit({
     current: versionOf(shown, etag, grantsOf),
     read: async () => versionOf(...(await readKey(queries, shown.id)), grantsOf),
-    send: async (patch, ifMatch) =>
-      versionOf(await editKey(shown.id, withoutNulls(patch), ifMatch), null, grantsOf),
-    labels: { tools: 'Tool patterns', addresses: 'Addresses' },
+    send: async (patch, ifMatch) => {
+      // All limits are sent where one was changed: the others as they are at the version that this is for.
+      const [now] = await readKey(queries, shown.id)
+      const body = bodyOf(patch, { ...grantsOf(now), ...patch })
+      return versionOf(await editKey(shown.id, body, ifMatch), null, grantsOf)
+    },
+    labels: {
+      tools: 'Tool patterns',
+      addresses: 'Addresses',
+      rate: 'Rate',
+      burst: 'Burst',
+      toolRates: 'Rates of tools',
+      concurrent: 'Calls at once',
+      daily: 'Calls a day',
+      monthly: 'Calls a month',
+    },
     stale: [['keys']],
     onDone: () => {
       setTried(false)
@@ -97,7 +117,8 @@ function GrantsForm({
   // "Only these" with nothing named would be sent as no limit at all.
   const missing = (list: readonly string[] | null) =>
     isTried && list?.length === 0 ? 'Name at least one, or choose otherwise.' : undefined
-  const isComplete = tools?.length !== 0 && addresses?.length !== 0
+  const faults = faultsOfLimits(edit.draft)
+  const isComplete = tools?.length !== 0 && addresses?.length !== 0 && Object.keys(faults).length === 0
   return (
     <form
       className="space-y-5"
@@ -128,8 +149,13 @@ function GrantsForm({
         onChange={(next) => edit.setDraft({ addresses: next })}
         error={missing(addresses) ?? edit.submit.fieldError('addresses')}
       />
+      <LimitsField
+        limits={edit.draft}
+        onChange={edit.setDraft}
+        errorOf={(field) => (isTried ? faults[field] : undefined) ?? edit.submit.fieldError(field)}
+      />
       {edit.meanwhile === null ? (
-        <FormError>{edit.submit.formError(['tools', 'addresses'])}</FormError>
+        <FormError>{edit.submit.formError(['tools', 'addresses', ...limitFields])}</FormError>
       ) : null}
       <div className="flex flex-wrap items-center gap-2">
         <Button type="submit" look="primary" isPending={edit.submit.isPending} disabled={!edit.isChanged}>
@@ -143,14 +169,15 @@ function GrantsForm({
 }
 
 /** An empty list takes a limit away. */
-function withoutNulls({ tools, addresses }: Partial<Grants>): KeyEdit {
+function bodyOf({ tools, addresses, ...limits }: Partial<Grants>, whole: Grants): KeyEdit {
   return {
     ...(tools === undefined ? {} : { tools: [...(tools ?? [])] }),
     ...(addresses === undefined ? {} : { addresses: [...(addresses ?? [])] }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits: limitsOf(whole) }),
   }
 }
 
-function editCommand(id: string, { tools, addresses }: Partial<Grants>): string {
+function editCommand(id: string, { tools, addresses, ...limits }: Partial<Grants>): string {
   return commandLine(
     'keys',
     'edit',
@@ -160,14 +187,27 @@ function editCommand(id: string, { tools, addresses }: Partial<Grants>): string 
       'all-tools': tools === null || undefined,
       address: addresses,
       'any-address': addresses === null || undefined,
+      ...limitOptions(limits),
     }),
   )
+}
+
+function limitsInWords({ limits }: ShownKeyJson): string[] {
+  const { rate, burst, toolRates, concurrent, daily, monthly } = draftOfLimits(limits)
+  return [
+    ...(rate === '' ? [] : [burst === '' ? rate : `${rate} (burst ${burst})`]),
+    ...toolRates,
+    ...(concurrent === '' ? [] : [`${concurrent} at once`]),
+    ...(daily === '' ? [] : [`${daily} a day`]),
+    ...(monthly === '' ? [] : [`${monthly} a month`]),
+  ]
 }
 
 function GrantsAsTheyAre({ shown }: { shown: ShownKeyJson }) {
   const lists = [
     { name: 'Tool patterns', list: shown.tools, none: 'none' },
     { name: 'Addresses', list: shown.addresses, none: 'any' },
+    { name: 'Limits', list: limitsInWords(shown), none: 'none of its own' },
   ]
   return (
     <dl className="space-y-4 text-[13px]">

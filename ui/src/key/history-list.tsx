@@ -18,6 +18,7 @@ const words: Record<ChangeJson['what'], string> = {
   'invitation-withdrawn': 'Invitation withdrawn',
   'signed-out': 'Signed out everywhere',
   removed: 'Removed',
+  'restore-acknowledged': 'Restore acknowledged',
 }
 
 /** What was done, by whom, why and when; newest first. */

@@ -55,7 +55,7 @@ function SnippetPanel({ snippet, hasToken }: { snippet: Snippet; hasToken: boole
       : `It reads the key from ${snippet.environment}${hasToken ? ': the .env file has it' : ''}.`,
     snippet.asksForKey ? 'It asks for the key when it starts the server: paste the token then.' : null,
     snippet.needs === 'postern-connect'
-      ? 'It starts the bridge postern-connect, which needs Node and isn’t published yet: until it is, npx can’t find it.'
+      ? 'It starts the bridge postern-connect, which needs Node 20.19 or newer on that machine.'
       : null,
   ].filter((hint) => hint !== null)
   return (

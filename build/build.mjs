@@ -4,6 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildConnect } from './connect.mjs'
 import { buildPage } from './page.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -30,6 +31,7 @@ writeIfChanged(
 )
 
 buildPage(root)
+await buildConnect(root)
 
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')

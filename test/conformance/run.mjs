@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { httpAlone, startStdioShim } from './stdio-shim.mjs'
 
 const here = import.meta.dirname
 const root = join(here, '../..')
@@ -42,15 +43,19 @@ process.exit(code)
 async function compareAll() {
   await install()
   const { origin } = await start([join(here, 'server.mjs')], {})
-  const gateway = await startGateway(origin)
+  const { origin: gateway, url, token } = await startGateway(origin)
+  const program = join(root, 'connect/dist/connect.js')
+  const bridge = await startStdioShim({ program, gateway: url, token, ends })
   let differences = 0
   for (const { revision, path } of revisions) {
     const direct = await run(`${origin}${path}`, revision, 'direct')
     const through = await run(`${gateway}${path}`, revision, 'through')
     differences += compare(revision, direct, through)
+    const bridged = await run(`${bridge}${path}`, revision, 'bridged')
+    differences += compare(`${revision} by the bridge`, ...[direct, bridged].map(carriedByStdio))
   }
   differences += await compareInspector(`${origin}${inspectorPath}`, `${gateway}${inspectorPath}`)
-  if (differences === 0) process.stdout.write('The gateway makes no difference.\n')
+  if (differences === 0) process.stdout.write('Gateway and bridge make no difference.\n')
   return differences === 0 ? 0 : 1
 }
 
@@ -108,7 +113,7 @@ async function startGateway(upstream) {
   }
   await ask('service-users', 'create', 'conformance', '--owner', 'conformance@example.com')
   const { token } = await ask('keys', 'create', '--service-user', 'conformance')
-  return startShim(new URL(url), token)
+  return { origin: await startShim(new URL(url), token), url, token }
 }
 
 /** Passes everything on as it comes, with the key. */
@@ -166,6 +171,11 @@ async function run(url, revision, name) {
   return found
 }
 
+/** What is left of a run without the scenarios that are about HTTP itself. */
+function carriedByStdio(found) {
+  return new Map([...found].filter(([key]) => !httpAlone.has(key.slice('server-'.length, key.indexOf(' ')))))
+}
+
 /** The Inspector's CLI, as a client that people use: what it lists and calls is the same on both ways. */
 async function compareInspector(direct, through) {
   let differences = 0
@@ -206,7 +216,7 @@ function compare(revision, direct, through) {
     const [was, is] = [a, b].map((each) => each?.statuses.sort().join(' ') ?? 'missing')
     if (was === is) continue
     differences++
-    process.stdout.write(`  ${key}: ${was} directly, ${is} through the gateway\n`)
+    process.stdout.write(`  ${key}: ${was} directly, ${is} through\n`)
     for (const message of b?.messages ?? []) process.stdout.write(`    ${message}\n`)
   }
   return differences

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { benchCatchUp } from './catch-up.mjs'
+import { benchConnect } from './connect.mjs'
 import { benchFilter } from './filter.mjs'
 import { benchGateway } from './gateway.mjs'
 import { isReached, machine, printFigures } from './measure.mjs'
@@ -8,6 +10,8 @@ import { benchNext } from './next.mjs'
 import { benchPage } from './page.mjs'
 import { startPostgres } from './postgres.mjs'
 import { profileGateway } from './profile.mjs'
+import { benchScaling } from './scaling.mjs'
+import { benchSeal } from './seal.mjs'
 import { benchSweep } from './sweep.mjs'
 import { benchTrail } from './trail.mjs'
 import { benchVerify } from './verify.mjs'
@@ -17,13 +21,16 @@ const subjects = {
   gateway: benchGateway,
   filter: benchFilter,
   trail: benchTrail,
+  'catch-up': benchCatchUp,
+  seal: benchSeal,
   sweep: benchSweep,
+  connect: benchConnect,
 }
 /**
  * Only where it is asked for by name: `profile` says where the time goes, `next` fetches Next by npm, and `page` fills
  * ten million rows first, 8 GB of disk for some ten minutes.
  */
-const onRequest = { next: benchNext, page: benchPage, profile: profileGateway }
+const onRequest = { next: benchNext, page: benchPage, profile: profileGateway, scaling: benchScaling }
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !(name in subjects) && !(name in onRequest))

@@ -40,7 +40,8 @@ export function readCommandLine(given: readonly string[]): Command {
     keyFile: values['key-file'] ?? null,
     isClientCredentials: values['client-credentials'] === true,
   }
-  if (values.json === true && !isCheck) throw new BridgeFailure('usage', 'There is an option that is for check only: see --help.')
+  if (values.json === true && !isCheck)
+    throw new BridgeFailure('usage', 'There is an option that is for check only: see --help.')
   if (isCheck) return { kind: 'check', options: { ...options, isJson: values.json === true } }
   return { kind: 'connect', options }
 }

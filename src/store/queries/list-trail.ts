@@ -5,6 +5,7 @@ import { pageOf, readCursor } from '../cursor.ts'
 import { instant } from '../database.ts'
 import type { Database, Value } from '../database.ts'
 import { isOwnedBy } from './service-users.ts'
+import { recordOf, type CallColumns } from './sealed-rows.ts'
 
 /** The trail as it is read: calls joined with their ends. */
 export function listTrailQuery(database: Database): Pick<TrailStore, 'list'> {
@@ -114,66 +115,12 @@ const listColumns = `
   tool, outcome, reason, status, duration_ms, client_address, user_agent, count, last_at, recorded_at, principal,
   grants_digest, trace_id, arguments_hmac, rpc_code, is_tool_error`
 
-interface TrailRowColumns {
-  id: string
-  writer: string
-  boot: string
-  sequence: number
-  at: number
-  request_id: string
-  credential_kind: TrailRow['credentialKind']
-  key_id: string | null
-  service_user_id: string | null
-  http_method: string | null
-  path: string | null
-  method: string | null
-  tool: string | null
+/** As those of a call, whose outcome is known or `unknown` here. */
+interface TrailRowColumns extends Omit<CallColumns, 'batch' | 'outcome'> {
   outcome: TrailRow['outcome']
-  reason: TrailRow['reason']
-  status: number | null
-  duration_ms: number | null
-  client_address: string | null
-  user_agent: string | null
-  count: number
-  last_at: number
   recorded_at: number
-  principal: string | null
-  grants_digest: string | null
-  trace_id: string | null
-  arguments_hmac: string | null
-  rpc_code: number | null
-  is_tool_error: boolean | null
 }
 
 function trailRow(row: TrailRowColumns): TrailRow {
-  return {
-    id: row.id,
-    writer: row.writer,
-    boot: row.boot,
-    sequence: row.sequence,
-    at: row.at,
-    requestId: row.request_id,
-    credentialKind: row.credential_kind,
-    keyId: row.key_id,
-    serviceUserId: row.service_user_id,
-    httpMethod: row.http_method,
-    path: row.path,
-    method: row.method,
-    tool: row.tool,
-    outcome: row.outcome,
-    reason: row.reason,
-    status: row.status,
-    durationMs: row.duration_ms,
-    clientAddress: row.client_address,
-    userAgent: row.user_agent,
-    count: row.count,
-    lastAt: row.last_at,
-    recordedAt: row.recorded_at,
-    principal: row.principal,
-    grantsDigest: row.grants_digest,
-    traceId: row.trace_id,
-    argumentsHmac: row.arguments_hmac,
-    rpcCode: row.rpc_code,
-    isToolError: row.is_tool_error,
-  }
+  return { ...recordOf(row), outcome: row.outcome, recordedAt: row.recorded_at }
 }

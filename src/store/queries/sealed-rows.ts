@@ -41,6 +41,11 @@ export interface CallColumns {
 
 /** A row of `trail_calls`. */
 export function callOf(row: CallColumns): CallRecord & { batch: number } {
+  return { ...recordOf(row), batch: row.batch }
+}
+
+/** What the rows of `trail_calls` and those of the view `trail` have in common. */
+export function recordOf(row: Omit<CallColumns, 'batch'>): CallRecord {
   return {
     id: row.id,
     writer: row.writer,
@@ -69,7 +74,6 @@ export function callOf(row: CallColumns): CallRecord & { batch: number } {
     userAgent: row.user_agent,
     count: row.count,
     lastAt: row.last_at,
-    batch: row.batch,
   }
 }
 

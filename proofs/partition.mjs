@@ -82,8 +82,13 @@ export const partition = {
     const scenes = {
       cut: { isBlind: true, begin: () => link.cut(), end: () => link.heal() },
       stalled: { isBlind: true, begin: () => link.stall(), end: () => link.heal() },
-      // Once each poll takes that long, the next change comes while one is under way.
-      'answers slowed': { begin: () => link.slow(0, 850), end: () => link.heal(), revokedAfterMs: 1500 },
+      // Once each poll takes that long, changes come while one is under way: some soon after it was sent, when
+      // a node that trusts it for too long accepts most, some late, wherever the first of them falls.
+      'answers slowed': {
+        begin: () => link.slow(0, 850),
+        end: () => link.heal(),
+        revokedAfterMs: [1500, 1730, 1960, 2190],
+      },
       'both ways slowed': { isBlind: true, begin: () => link.slow(1500, 1500), end: () => link.heal() },
       'poll stopped': {
         async begin() {
@@ -178,36 +183,43 @@ export const partition = {
       let revokedAccepted = 0
       const backMs = []
       for (let round = 0; round < rounds; round++) {
-        const [good, doomed] = await admin.issueMany(2)
-        while (!(await isAccepted(good)) || !(await isAccepted(doomed))) await sleep(50)
+        const { revokedAfterMs = [0] } = scene
+        const [good, ...doomed] = await admin.issueMany(1 + revokedAfterMs.length)
+        for (const key of [good, ...doomed]) while (!(await isAccepted(key))) await sleep(50)
         const goodProbe = probe(good, 'good')
-        const doomedProbe = probe(doomed, 'doomed')
+        const doomedProbes = doomed.map((key, index) => probe(key, `doomed-${index}`))
         await sleep(150 + Math.random() * 200)
         // A database that is to go away has to be told before; the node learns of it, or doesn't any more.
         const isTold = name === 'database restarted'
-        let revokedAt = Infinity
-        const revokeDoomed = async () => {
-          await admin.revoke(doomed)
-          revokedAt = nowMs()
+        const revokedAt = []
+        const revoke = async (key) => {
+          await admin.revoke(key)
+          revokedAt.push(nowMs())
         }
-        if (isTold) await revokeDoomed()
+        if (isTold) await revoke(doomed[0])
         await scene.begin()
         const begunAt = nowMs()
-        await sleep(scene.revokedAfterMs ?? 0)
-        if (!isTold) await revokeDoomed()
-        await sleep(Math.max(begunAt, revokedAt) + faultMs - nowMs())
+        if (!isTold) {
+          for (const [index, key] of doomed.entries()) {
+            await sleep(begunAt + revokedAfterMs[index] - nowMs())
+            await revoke(key)
+          }
+        }
+        await sleep(Math.max(begunAt, ...revokedAt) + faultMs - nowMs())
         // A node that gets over it by itself has to be back before the end.
         const before = scene.healsItself ? await untilAccepted(good, nowMs()) : null
         const endAt = nowMs()
         await scene.end()
         const back = before ?? (await untilAccepted(good, nowMs()))
         await sleep(300)
-        const [goodCalls, doomedCalls] = await Promise.all([goodProbe.stop(), doomedProbe.stop()])
+        const goodCalls = await goodProbe.stop()
         backMs.push(scene.healsItself && back < Infinity ? longestGap(goodCalls, begunAt) : back)
-        for (const call of doomedCalls) judged.push({ name, ...call, from: revokedAt + 1000, to: Infinity })
+        for (const [index, { stop }] of doomedProbes.entries())
+          for (const call of await stop())
+            judged.push({ name, ...call, from: revokedAt[index] + 1000, to: Infinity })
         if (scene.isBlind)
           for (const call of goodCalls) judged.push({ name, ...call, from: begunAt + 1000, to: endAt })
-        if (await isAccepted(doomed)) revokedAccepted++
+        for (const key of doomed) if (await isAccepted(key)) revokedAccepted++
       }
       outcomes.push({ name, revokedAccepted, backMs })
     }

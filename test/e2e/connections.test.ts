@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
@@ -40,7 +41,7 @@ describe('T6: what the backend gets on a connection is what the trail has', () =
     `POST /mcp HTTP/1.1\r\nHost: h\r\n${auth()}Content-Type: application/json\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
   const smuggled = () => `GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n`
 
-  test.each<[string, () => string, number]>([
+  test.each<[string, () => string, number | 'at most one']>([
     ['three pipelined calls', () => call() + call() + call('Connection: close\r\n'), 3],
     [
       'a call behind a refused one',
@@ -52,7 +53,8 @@ describe('T6: what the backend gets on a connection is what the trail has', () =
       () => `GET /x HTTP/1.1\r\nHost: h\r\n\r\n${call('Connection: close\r\n')}`,
       1,
     ],
-    ['garbage behind a call', () => `${call()}garbage\r\n\r\n`, 1],
+    // It ends the connection: where the key has to be looked up just then, before the call went out.
+    ['garbage behind a call', () => `${call()}garbage\r\n\r\n`, 'at most one'],
     [
       'CL.TE',
       () => post('Transfer-Encoding: chunked\r\n', `Content-Length: 4\r\n\r\n0\r\n\r\n${smuggled()}`),
@@ -94,10 +96,14 @@ describe('T6: what the backend gets on a connection is what the trail has', () =
     ['an upgrade to HTTP/2', () => get('/x', 'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'), 1],
   ])('%s', async (_name, bytes, calls) => {
     await exchangeRaw(gateway.port, bytes())
-    await expect.poll(() => upstream.received.length).toBe(calls)
-    const rows = (await rowsOfAtLeast(calls)).filter(({ outcome }) => outcome !== 'denied')
-    const ids = upstream.received.map(({ rawHeaders }) => valuesOf(rawHeaders, 'x-request-id')[0])
-    expect(rows.map(({ requestId }) => requestId)).toEqual(ids)
+    // The garbage has a row of its own, a denial.
+    if (calls === 'at most one') await rowsOfAtLeast(1)
+    else await expect.poll(() => upstream.received.length).toBe(calls)
+    const ids = () => upstream.received.map(({ rawHeaders }) => valuesOf(rawHeaders, 'x-request-id')[0])
+    const recorded = async () =>
+      (await gateway.rows()).filter(({ outcome }) => outcome !== 'denied').map(({ requestId }) => requestId)
+    await expect.poll(async () => isDeepStrictEqual(await recorded(), ids())).toBe(true)
+    if (calls === 'at most one') expect(ids().length).toBeLessThanOrEqual(1)
     expect(upstream.received.some(({ url }) => url.includes('smuggled'))).toBe(false)
     for (const { rawHeaders } of upstream.received) {
       expect(rawHeaders.join('\n')).not.toMatch(/upgrade|http2|expect|transfer-encoding/i)

@@ -111,6 +111,19 @@ describe('T6: what the backend gets on a connection is what the trail has', () =
     }
   })
 
+  test('garbage behind a call that is at the backend already', async () => {
+    const connection = await openRaw(gateway.port)
+    connection.send(call())
+    await expect.poll(() => upstream.received.length).toBe(1)
+    connection.send('garbage\r\n\r\n')
+    await connection.closed
+    const recorded = async () =>
+      (await gateway.rows()).filter(({ outcome }) => outcome !== 'denied').map(({ requestId }) => requestId)
+    const [received] = upstream.received
+    await expect.poll(recorded).toEqual(valuesOf(received?.rawHeaders ?? [], 'x-request-id'))
+    expect(upstream.received).toHaveLength(1)
+  })
+
   async function rowsOfAtLeast(count: number) {
     await expect.poll(async () => (await gateway.rows()).length).toBeGreaterThanOrEqual(count)
     return gateway.rows()

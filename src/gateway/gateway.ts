@@ -18,6 +18,7 @@ import type { Drafts } from '../front/drafts.ts'
 import { listRulesFor } from '../front/list-rules.ts'
 import { neededScope } from '../front/needed-scope.ts'
 import { isSelfRotation } from '../front/self-rotation.ts'
+import type { Brake } from './brake.ts'
 import type { BrowserGuard } from './browser-guard.ts'
 import type { Forwarder } from './forward.ts'
 import type { Arrival, Front, FrontReading, UnreadableHead } from './front.ts'
@@ -47,6 +48,7 @@ export interface GatewayOptions {
   forwarder: Forwarder
   /** Judges host and origin of requests to MCP routes. */
   guard: BrowserGuard
+  brake: Brake
   names: McpNames
   openStreams: Pick<OpenStreams, 'add'>
   resourceMetadata: ResourceMetadata
@@ -91,7 +93,7 @@ const oauthMetadata = /\/\.well-known\/(?:oauth-|openid-configuration)/
 export function createGateway(
   options: GatewayOptions,
 ): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
-  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard } = options
+  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard, brake } = options
   const admit = createAdmission({
     recorder,
     limiter: options.limiter,
@@ -177,9 +179,12 @@ export function createGateway(
     if (!verdict.allowed) {
       if (verdict.reason === 'issuer_unavailable') exchange.issuer = verdict.issuer ?? null
       exchange.limit = verdict.limit ?? null
+      // What this node can't judge is no fault of who asks.
+      if (refusalFor(verdict.reason).status < 500) brake.refused(exchange.request.socket, exchange.response)
       return refuse(exchange, verdict.reason)
     }
     exchange.allowed = verdict
+    brake.vouch(exchange.request.socket)
 
     // 4. The body, and on MCP routes the calls in it.
     const reading = readRouteBody(

@@ -8,6 +8,7 @@ import { createClientAddress, createIsTrustedPeer } from '../front/client-addres
 import { nobody } from '../front/caller.ts'
 import { createDrafts } from '../front/drafts.ts'
 import { createSessionSeal } from '../mcp/sessions.ts'
+import { createBrake } from './brake.ts'
 import { createBrowserGuard } from './browser-guard.ts'
 import { createForwardAuth } from './forward-auth.ts'
 import { createForwarder } from './forward.ts'
@@ -64,6 +65,7 @@ export async function startGateway(postern: Postern, recorder: Recorder, metrics
     }),
     responseHeaders: identityOf(null).responseHeaders,
     guard: createBrowserGuard({ listen: config.listen, mcp: config.mcp, isTrustedPeer }),
+    brake: createBrake({ clock, isTrustedPeer }),
     names: createMcpNames(createSessionSeal(() => postern.deploymentKeys('sessions'))),
     openStreams,
     resourceMetadata: createResourceMetadata(

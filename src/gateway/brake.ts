@@ -35,12 +35,19 @@ export function createBrake(options: {
   const paidAt = new Map<string, number>()
   /** When each connection that isn't read at present is read again. */
   const heldUntil = new WeakMap<Socket, number>()
+  let sweptAt = -Infinity
+
+  /** Forgets whoever owes nothing, at most once a window: a look at all of them is not for each request of a flood. */
+  function sweep(now: number): void {
+    if (paidAt.size < mostPeers || now < sweptAt + windowMs) return
+    sweptAt = now
+    for (const [peer, at] of paidAt) if (at <= now) paidAt.delete(peer)
+  }
 
   /** How long the peer has to wait after one more refusal, in milliseconds; 0 where it hasn't. */
   function charge(peer: string): number {
     const now = clock.monotonic()
-    if (paidAt.size >= mostPeers && !paidAt.has(peer))
-      for (const [each, at] of paidAt) if (at <= now) paidAt.delete(each)
+    sweep(now)
     const charged = paidAt.size < mostPeers || paidAt.has(peer) ? peer : 'others'
     const debtMs = Math.max(0, (paidAt.get(charged) ?? 0) - now) + 1000 / perSecond
     paidAt.set(charged, now + Math.min(debtMs, windowMs + longestMs))

@@ -93,7 +93,8 @@ const oauthMetadata = /\/\.well-known\/(?:oauth-|openid-configuration)/
 export function createGateway(
   options: GatewayOptions,
 ): (request: IncomingMessage, response: ServerResponse, onOver: () => void) => void {
-  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard, brake } = options
+  const { clock, routes, verify, recorder, headOf, forwarder, resourceMetadata, draftsOf, guard, brake } =
+    options
   const admit = createAdmission({
     recorder,
     limiter: options.limiter,

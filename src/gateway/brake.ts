@@ -35,6 +35,8 @@ export function createBrake(options: {
   const paidAt = new Map<string, number>()
   /** When each connection that isn't read at present is read again. */
   const heldUntil = new WeakMap<Socket, number>()
+  /** Those that have a timer. */
+  const waiting = new WeakSet<Socket>()
   let sweptAt = -Infinity
 
   /** Forgets whoever owes nothing, at most once a window: a look at all of them is not for each request of a flood. */
@@ -55,16 +57,19 @@ export function createBrake(options: {
   }
 
   function hold(socket: Socket): void {
-    const leftMs = (heldUntil.get(socket) ?? 0) - clock.monotonic()
-    if (leftMs <= 0 || socket.destroyed) return
     socket.pause()
-    setTimeout(() => release(socket), leftMs).unref()
+    if (!waiting.has(socket)) release(socket)
   }
 
+  /** Reads on, or looks again later: a timer may be early by as much as a turn of the event loop takes. */
   function release(socket: Socket): void {
-    const until = heldUntil.get(socket)
-    // A timer may be a little early, and a later refusal has a later one.
-    if (until === undefined || until > clock.monotonic() + 1) return
+    const leftMs = (heldUntil.get(socket) ?? 0) - clock.monotonic()
+    if (leftMs > 0 && !socket.destroyed) {
+      waiting.add(socket)
+      setTimeout(release, Math.ceil(leftMs), socket).unref()
+      return
+    }
+    waiting.delete(socket)
     heldUntil.delete(socket)
     socket.resume()
   }

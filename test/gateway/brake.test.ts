@@ -18,8 +18,8 @@ afterEach(async () => {
 })
 
 /** A server that refuses each request but those for /good; `sockets` are its ends of the connections, in order. */
-async function serve({ isTrusted = false } = {}) {
-  const clock = { monotonic: () => performance.now() }
+async function serve({ isTrusted = false, monotonic = () => performance.now() } = {}) {
+  const clock = { monotonic }
   const brake = createBrake({ clock, isTrustedPeer: () => isTrusted })
   const sockets: Socket[] = []
   const held = new Set<Socket>()
@@ -102,4 +102,15 @@ test('a connection that has brought a good credential is never held up, nor one 
   proxy.send('/bad', 400)
   await expect.poll(proxy.answers, within).toBe(400)
   expect(behind.held.size).toBe(0)
+})
+
+test('a connection is read again though its timer was early, as after a long turn of the event loop', async () => {
+  // By this clock, each timer comes when a third of its time is left.
+  const { open, held } = await serve({ monotonic: () => performance.now() * 0.67 })
+  const client = await open()
+  client.send('/bad', 104)
+  await expect.poll(() => client.answers(), within).toBe(104)
+  expect(held.size).toBe(1)
+  client.send('/bad')
+  await expect.poll(() => client.answers(), within).toBe(105)
 })

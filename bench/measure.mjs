@@ -1,5 +1,21 @@
 import { cpus, totalmem } from 'node:os'
 
+let deadline = Infinity
+
+/** After so many seconds no further round is begun: what there is by then is printed. */
+export function limitTime(seconds) {
+  deadline = performance.now() + seconds * 1000
+}
+
+export function isOutOfTime() {
+  return performance.now() > deadline
+}
+
+/** Round 0, which warms up and isn't counted, and `count` more; fewer where time runs out, but one at least. */
+export function* rounds(count) {
+  for (let round = 0; round <= count && (round < 2 || !isOutOfTime()); round++) yield round
+}
+
 /** CPU time of this process so far, all its threads, in microseconds: the machine's load doesn't change it. */
 export function cpuMicros() {
   const { user, system } = process.cpuUsage()

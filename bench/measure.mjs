@@ -69,8 +69,29 @@ export function isReached({ median, goal }) {
   return goal.atMost === undefined ? median >= goal.atLeast : median <= goal.atMost
 }
 
+export function isRatio({ unit }) {
+  return unit === '×'
+}
+
 export function printFigures(figures) {
-  const rows = figures.map((each) => [
+  const all = [heads, ...figures.map(cellsOf)]
+  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column].length)))
+  for (const row of all) {
+    console.log(
+      row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join('  '),
+    )
+  }
+}
+
+export function markdownTable(figures) {
+  const rows = [heads, ['---', '---:', '---:', '---:', '---'], ...figures.map(cellsOf)]
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+const heads = ['', 'median', 'lowest – highest', 'goal', '']
+
+function cellsOf(each) {
+  return [
     each.what,
     `${short(each.median)} ${each.unit}`,
     `${short(each.low)} – ${short(each.high)}`,
@@ -78,14 +99,7 @@ export function printFigures(figures) {
       ? ''
       : `${each.goal.atMost === undefined ? '≥' : '≤'} ${each.goal.atMost ?? each.goal.atLeast}`,
     { true: 'reached', false: 'MISSED', null: '' }[isReached(each)],
-  ])
-  const all = [['', 'median', 'lowest – highest', 'goal', ''], ...rows]
-  const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)))
-  for (const row of all) {
-    console.log(
-      row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join('  '),
-    )
-  }
+  ]
 }
 
 export function machine() {
@@ -99,7 +113,7 @@ export function check(isRight, message) {
   if (!isRight) throw new Error(`this run doesn't count: ${message}`)
 }
 
-function short(value) {
+export function short(value) {
   if (value >= 100) return Math.round(value).toLocaleString('en')
   return value.toFixed(value >= 10 ? 1 : 2)
 }

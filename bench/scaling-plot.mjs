@@ -1,3 +1,5 @@
+import { escaped, line, short, text } from './svg.mjs'
+
 /** Two scales by powers of ten, lines between points, and names at the lines' ends: all that the plot needs. */
 
 const width = 860
@@ -76,20 +78,4 @@ function label(value) {
   if (value >= 1e6) return `${value / 1e6} M`
   if (value >= 1e3) return `${value / 1e3} k`
   return String(Number(value.toPrecision(1)))
-}
-
-function line(x1, y1, x2, y2, color, more = '') {
-  return `<line x1="${short(x1)}" y1="${short(y1)}" x2="${short(x2)}" y2="${short(y2)}" stroke="${color}" ${more}/>`
-}
-
-function text(x, y, content, more) {
-  return `<text x="${short(x)}" y="${short(y)}" ${more}>${escaped(content)}</text>`
-}
-
-function short(value) {
-  return Number(value.toFixed(1))
-}
-
-function escaped(content) {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

@@ -1,144 +1,74 @@
-import { checkTrail, issueKey } from './instance.mjs'
-import { check, figure, ratio } from './measure.mjs'
-import { startBareProxy, startGateway, startLoad, startUpstream } from './processes.mjs'
+import { startContenders } from './contenders.mjs'
+import { figure, ratio, rounds } from './measure.mjs'
+import { startBareProxy, startForwardAuth, startHttpProxy, startVerifier } from './processes.mjs'
+import { startCaddy, startNginx, startNginxWithAuth } from './proxies.mjs'
+import { setScene } from './scene.mjs'
 
-const rounds = 9
+const countedRounds = 9
 const requestsARound = 8_000
 const warmUpRequests = 30_000
-const connections = 64
+const ours = 'gateway, all on'
+const goals = { 'nginx + auth_request': { atMost: 1.2 }, 'bare undici proxy': { atMost: 1.75 } }
 
-/** CPU per request of the proxy's process: the gateway with all on against a bare undici proxy. */
+/** What a request costs: the gateway with all on against proxies that check nothing, and against nginx with a check. */
 export async function benchGateway({ postgres, directory }) {
   const scene = await setScene({ postgres, directory, name: 'gateway' })
+  let contenders
   try {
-    const contenders = {
-      piped: { ...(await scene.startBare('piped')), isNamed: false },
-      whole: { ...(await scene.startBare('whole')), isNamed: false },
-      allOn: { ...scene.gateway, isNamed: true },
-    }
-    const results = { piped: [], whole: [], allOn: [] }
-    await scene.checkWrongKey()
-    for (let round = 0; round <= rounds; round++) {
-      for (const [name, contender] of Object.entries(contenders)) {
-        const measured = await scene.load(contender, round === 0 ? warmUpRequests : requestsARound)
+    contenders = await startContenders(startsOf(scene, directory))
+    const { started } = contenders
+    const results = Object.fromEntries(Object.keys(started).map((name) => [name, []]))
+    for (const contender of Object.values(started)) if (contender.names) await scene.checkWrongKey(contender)
+    for (const round of rounds(countedRounds)) {
+      for (const [name, contender] of Object.entries(started)) {
+        const measured = await scene.measure(contender, round === 0 ? warmUpRequests : requestsARound)
         if (round > 0) results[name].push(measured)
       }
     }
     await scene.checkTrail()
-    const micros = (name) => results[name].map((each) => each.cpuMicros)
-    const rates = (name) => results[name].map((each) => each.perSecond)
-    return [
-      figure('bare undici proxy', 'CPU-µs', micros('piped')),
-      figure('bare undici proxy, body read whole', 'CPU-µs', micros('whole')),
-      figure('gateway, all on', 'CPU-µs', micros('allOn')),
-      ratio('gateway, all on : bare undici proxy', micros('allOn'), micros('piped'), { atMost: 1.75 }),
-      ratio('gateway, all on : bare, body read whole', micros('allOn'), micros('whole')),
-      figure('bare undici proxy', 'requests/s', rates('piped')),
-      figure('gateway, all on', 'requests/s', rates('allOn')),
-    ]
+    return report(results)
   } finally {
+    await contenders?.stop()
     await scene.end()
   }
 }
 
-/** Backend, gateway and load, each a process of its own, with a key on a database of its own. */
-export async function setScene({ postgres, directory, name, execArgv }) {
-  const cleanups = []
-  const end = async () => {
-    for (const step of cleanups.splice(0).toReversed()) await step()
-  }
-  try {
-    const database = await postgres.createDatabase(name)
-    const token = await issueKey({ database, directory, name: `${name}-keys` })
-    const upstream = await startUpstream()
-    cleanups.push(upstream.stop)
-    const gateway = await startGateway({ upstreamPort: upstream.port, database, directory, execArgv })
-    cleanups.push(gateway.stop)
-    const load = await startLoad()
-    cleanups.push(load.stop)
-    const drive = driver({ upstream, load, token })
-    return {
-      gateway,
-      end,
-      async startBare(form) {
-        const bare = await startBareProxy(upstream.port, form)
-        cleanups.push(bare.stop)
-        return bare
-      },
-      load: drive.measure,
-      checkWrongKey: () => drive.checkWrongKey(gateway.port),
-      checkTrail: () => checkTrail(database, drive.named(), ['succeeded']),
-    }
-  } catch (error) {
-    await end()
-    throw error
-  }
-}
-
-function driver({ upstream, load, token }) {
-  let named = 0
-
+function startsOf({ upstream, database, keys, gateway }, directory) {
+  const place = { directory, upstreamPort: upstream.port }
   return {
-    named: () => named,
-
-    /** CPU per request over so many requests, after each connection has had one answer. */
-    async measure({ port, cpuMicros, isNamed }, requests) {
-      await upstream.seen()
-      await load.open({ port, ...request(port, token), connections })
-      const before = await cpuMicros()
-      const { statuses, seconds } = await load.run(requests)
-      const after = await cpuMicros()
-      await load.close()
-      const total = requests + connections
-      const seen = await upstream.seen()
-      check(statuses[200] === requests, `statuses were ${JSON.stringify(statuses)}`)
-      check(seen.requests === total, `the backend had ${seen.requests} of ${total} requests`)
-      check(seen.bodyBytes === total * Buffer.byteLength(body), 'the backend had other bodies')
-      check(seen.named === (isNamed ? total : 0), `the backend was told of the caller ${seen.named} times`)
-      if (isNamed) named += total
-      return { cpuMicros: (after - before) / requests, perSecond: requests / seconds }
+    'bare undici proxy': () => startBareProxy(upstream.port),
+    'http-proxy': () => startHttpProxy(upstream.port),
+    Caddy: () => startCaddy(place),
+    'nginx proxy_pass': () => startNginx({ ...place, name: 'nginx' }),
+    'nginx + auth_request': async () => {
+      const verifier = await startVerifier(keys.all)
+      const asked = { verifier, path: '/', serviceUserHeader: 'X-Service-User' }
+      return { ...(await startNginxWithAuth({ ...place, ...asked, name: 'nginx-auth' })), names: true }
     },
-
-    async checkWrongKey(port) {
-      const wrong = token.slice(0, -1) + (token.endsWith('0') ? '1' : '0')
-      const { statuses } = await load.open({ port, ...request(port, wrong), connections: 1 })
-      await load.close()
-      const { requests } = await upstream.seen()
-      check(statuses[401] === 1 && requests === 0, 'a wrong key was not refused')
+    'nginx + our forward-auth': async () => {
+      const verifier = await startForwardAuth({ name: 'forward-auth', database, directory })
+      const asked = { verifier, path: '/_postern/verify', serviceUserHeader: 'X-Postern-Service-User' }
+      const nginx = await startNginxWithAuth({ ...place, ...asked, name: 'nginx-forward-auth' })
+      return { ...nginx, names: true, outcome: 'passed' }
     },
+    // The scene ends it.
+    [ours]: () => ({ ...gateway, stop: undefined }),
   }
 }
 
-const revision = '2026-07-28'
-
-/** A `tools/call` of 300 bytes, as a client of the current revision sends it. */
-const body = padded(300, (text) => ({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'tools/call',
-  params: {
-    name: 'list_channels',
-    arguments: { text },
-    _meta: { 'io.modelcontextprotocol/protocolVersion': revision },
-  },
-}))
-
-function padded(bytes, message) {
-  return JSON.stringify(message('x'.repeat(bytes - JSON.stringify(message('')).length)))
-}
-
-function request(port, token) {
-  const head = [
-    'POST /mcp HTTP/1.1',
-    `host: 127.0.0.1:${port}`,
-    `authorization: Bearer ${token}`,
-    'content-type: application/json',
-    'accept: application/json, text/event-stream',
-    'user-agent: postern-bench/1.0',
-    `mcp-protocol-version: ${revision}`,
-    'mcp-method: tools/call',
-    'mcp-name: list_channels',
-    `content-length: ${Buffer.byteLength(body)}`,
-  ].join('\r\n')
-  return { head, body }
+function report(results) {
+  const names = Object.keys(results)
+  const of = (name, value) => results[name].map(value)
+  const micros = (name) => of(name, (each) => each.cpuMicros)
+  const figures = (unit, value) => names.map((name) => figure(name, unit, of(name, value)))
+  return [
+    ...figures('CPU-µs', (each) => each.cpuMicros),
+    ...names
+      .filter((name) => name !== ours)
+      .map((name) => ratio(`${ours} : ${name}`, micros(ours), micros(name), goals[name])),
+    ...figures('requests/s', (each) => each.perSecond),
+    ...figures('ms, p50', (each) => each.p50Ms),
+    ...figures('ms, p99', (each) => each.p99Ms),
+    ...names.map((name) => figure(name, 'MiB', [results[name].at(-1).memoryMiB])),
+  ]
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { checkTrail, issueKey } from './instance.mjs'
 import { check, figure, ratio } from './measure.mjs'
+import { postRequest } from './mcp-request.mjs'
 import { startLoad, startNext } from './processes.mjs'
 
 const rounds = 9
@@ -75,7 +76,7 @@ export async function benchNext({ postgres, directory }) {
 
     async function measure(name, requests) {
       const { port, cpuMicros } = contenders[name]
-      await load.open({ port, ...request(port, token), connections })
+      await load.open({ port, ...postRequest({ port, path: '/api/mcp', token, body }), connections })
       const before = await cpuMicros()
       const { statuses } = await load.run(requests)
       const after = await cpuMicros()
@@ -151,16 +152,3 @@ const body = JSON.stringify({
   method: 'tools/call',
   params: { name: 'list_channels', arguments: { text: 'x'.repeat(200) } },
 })
-
-function request(port, token) {
-  const head = [
-    'POST /api/mcp HTTP/1.1',
-    `host: 127.0.0.1:${port}`,
-    `authorization: Bearer ${token}`,
-    'content-type: application/json',
-    'accept: application/json, text/event-stream',
-    'user-agent: postern-bench/1.0',
-    `content-length: ${Buffer.byteLength(body)}`,
-  ].join('\r\n')
-  return { head, body }
-}

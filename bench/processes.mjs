@@ -3,53 +3,84 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { answerOf, ask, here, startChild, stopChild } from './child.mjs'
+import { installed } from './install.mjs'
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const answerTimeoutMs = 60_000
-
-/** The backend, in a process of its own. */
-export async function startUpstream() {
-  const child = start('children/upstream.mjs')
+/** The backend, in a process of its own; it answers `answerAfterMs` after it has read a request, 0 is at once. */
+export async function startUpstream(answerAfterMs = 0) {
+  const child = startChild('children/upstream.mjs', { args: [String(answerAfterMs)] })
   const { port } = await answerOf(child, 'port')
-  return { port, seen: () => ask(child, 'seen', 'seen'), stop: () => stop(child) }
+  return { port, seen: () => ask(child, 'seen', 'seen'), stop: () => stopChild(child) }
 }
 
-/** The bare undici proxy, in a process of its own; `form` is `piped` or `whole`. */
-export async function startBareProxy(upstreamPort, form) {
-  const child = start('children/bare-proxy.mjs', { args: [`http://127.0.0.1:${upstreamPort}`, form] })
-  const { port } = await answerOf(child, 'port')
-  return { port, cpuMicros: () => ask(child, 'cpu', 'cpuMicros'), stop: () => stop(child) }
+/** The bare undici proxy, in a process of its own. */
+export function startBareProxy(upstreamPort) {
+  return startNodeServer('children/bare-proxy.mjs', [`http://127.0.0.1:${upstreamPort}`])
 }
 
-/** `postern serve` with all on, as it is installed, in a process of its own. */
-export async function startGateway({ upstreamPort, database, directory, execArgv = [] }) {
-  const config = join(directory, 'gateway.json')
+/** The package `http-proxy`, with a keep-alive agent, in a process of its own. */
+export async function startHttpProxy(upstreamPort) {
+  const place = await installed('http-proxy', ['http-proxy@1.18.1']).catch(() => {
+    throw new Error('not installed (npm install http-proxy@1.18.1 failed)')
+  })
+  return startNodeServer('children/http-proxy.mjs', [`http://127.0.0.1:${upstreamPort}`, place])
+}
+
+/** What nginx asks about a token: it lets this one through. */
+export function startVerifier(token) {
+  return startNodeServer('children/verifier.mjs', [token])
+}
+
+async function startNodeServer(path, args) {
+  const child = startChild(path, { args })
+  const { port } = await answerOf(child, 'port')
+  return { port, pids: [child.pid], stop: () => stopChild(child) }
+}
+
+/** `postern serve` with all on, as it is installed, in a process of its own, with a directory of its own by its name. */
+export async function startGateway({ name = 'gateway', upstreamPort, database, directory, execArgv }) {
   const upstream = `http://127.0.0.1:${upstreamPort}/mcp`
+  const settings = { routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream }] }
+  const { child, urls } = await serve({ name, settings, database, directory, execArgv })
+  return { port: portOf(urls.url), pids: [child.pid], stop: () => stopChild(child) }
+}
+
+/** `postern serve` for nginx to ask about each request; `port` is that of its admin address. */
+export async function startForwardAuth({ name, database, directory }) {
+  const settings = {
+    admin: { listen: '127.0.0.1:0', forwardAuth: 'nginx' },
+    trustedProxies: ['127.0.0.1/32'],
+    routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'] }],
+  }
+  const { child, urls } = await serve({ name, settings, database, directory })
+  return { port: portOf(urls.adminUrl), pids: [child.pid], stop: () => stopChild(child) }
+}
+
+async function serve({ name, settings, database, directory, execArgv }) {
+  const config = join(directory, `${name}.json`)
   await writeFile(
     config,
     JSON.stringify({
       database,
-      data: join(directory, 'gateway'),
+      data: join(directory, name),
       listen: '127.0.0.1:0',
       admin: { listen: '127.0.0.1:0' },
       log: { level: 'warn' },
-      routes: [{ path: '/mcp', mcp: true, accepts: ['service-key'], upstream }],
+      ...settings,
     }),
   )
-  const child = start('../dist/cli/main.js', { args: ['serve', '--json', '--config', config], execArgv })
+  const child = startChild('../dist/cli/main.js', { args: ['serve', '--json', '--config', config], execArgv })
   const lines = createInterface({ input: child.stdout })
   const ended = once(lines, 'close').then(() => {
     throw new Error('the gateway ended before it was ready')
   })
   const [line] = await Promise.race([once(lines, 'line'), ended])
   ended.catch(() => {})
-  const { url } = JSON.parse(line)
-  return {
-    port: Number(new URL(url).port),
-    cpuMicros: () => ask(child, 'cpu', 'cpuMicros'),
-    stop: () => stop(child),
-  }
+  return { child, urls: JSON.parse(line) }
+}
+
+function portOf(url) {
+  return Number(new URL(url).port)
 }
 
 /** A built Next app of the bench, as `next start` runs it, in a process of its own. */
@@ -77,59 +108,19 @@ export async function startNext({ place, name, database }) {
       if (local !== null) resolve(Number(local[1]))
     })
   })
-  return { port, cpuMicros: () => ask(child, 'cpu', 'cpuMicros'), stop: () => stop(child) }
+  return { port, cpuMicros: () => ask(child, 'cpu', 'cpuMicros'), stop: () => stopChild(child) }
 }
 
 /** The load generator, in a process of its own. */
 export async function startLoad() {
-  const child = start('children/load.mjs')
+  const child = startChild('children/load.mjs')
   await answerOf(child, 'ready')
   return {
     open: (target) => ask(child, { open: target }, 'opened'),
     run: (requests) => ask(child, { run: { requests } }, 'ran'),
+    /** So many requests at a constant rate, whether or not those before them are answered. */
+    pace: (requests, perSecond) => ask(child, { pace: { requests, perSecond } }, 'paced'),
     close: () => ask(child, { close: true }, 'closed'),
-    stop: () => stop(child),
+    stop: () => stopChild(child),
   }
-}
-
-function start(path, { args = [], execArgv = [] } = {}) {
-  return fork(here(path), args, {
-    execArgv: ['--import', here('children/probe.mjs'), ...execArgv],
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  })
-}
-
-async function ask(child, question, answer) {
-  // Where the process is gone, its exit says so.
-  child.send(question, () => {})
-  return (await answerOf(child, answer))[answer]
-}
-
-/** The next message that holds `name`; fails where the process ends or takes too long. */
-function answerOf(child, name) {
-  return new Promise((resolve, reject) => {
-    if (!child.connected) return reject(new Error(`a process ended before it was asked for ${name}`))
-    const timer = setTimeout(() => settle(reject, new Error(`no answer to ${name}`)), answerTimeoutMs)
-    const onMessage = (message) => {
-      if (name in message) settle(resolve, message)
-    }
-    const onExit = () => settle(reject, new Error(`a process ended before it answered ${name}`))
-    function settle(how, what) {
-      clearTimeout(timer)
-      child.off('message', onMessage)
-      child.off('exit', onExit)
-      how(what)
-    }
-    child.on('message', onMessage)
-    child.on('exit', onExit)
-  })
-}
-
-async function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill('SIGTERM')
-  const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
-  await ended
-  clearTimeout(late)
 }

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setScene } from './gateway.mjs'
+import { setScene } from './scene.mjs'
 
 const requests = 60_000
 const shown = 40
@@ -11,7 +11,7 @@ export async function profileGateway({ postgres, directory }) {
   const execArgv = ['--cpu-prof', '--cpu-prof-dir', profiles]
   const scene = await setScene({ postgres, directory, name: 'profile', execArgv })
   try {
-    await scene.load({ ...scene.gateway, isNamed: true }, requests)
+    await scene.measure(scene.gateway, requests)
   } finally {
     // The profile is written when the process ends.
     await scene.end()

@@ -1,22 +1,16 @@
 // The yardstick: the least that node:http and undici do to pass a request on and its answer back. No check, no
 // limit, no time-out, and no header is taken away. Bodies are piped as they come, which a proxy has to do that
-// sets no limit; with `whole` the request's is read first, which only small ones survive, and is cheaper.
+// sets no limit.
 import { createServer } from 'node:http'
 import { Pool } from 'undici'
 
-const [origin, form] = process.argv.slice(2)
+const [origin] = process.argv.slice(2)
 const pool = new Pool(origin, { connections: null, pipelining: 1 })
 
 const server = createServer((request, response) => {
-  if (form === 'whole') readWhole(request, (body) => pass(request, body, response))
-  else pass(request, request, response)
-})
-server.keepAliveTimeout = 120_000
-server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
-
-function pass({ url: path, method, rawHeaders: headers }, body, response) {
+  const { url: path, method, rawHeaders: headers } = request
   pool.dispatch(
-    { path, method, headers, body },
+    { path, method, headers, body: request },
     {
       onConnect() {},
       onHeaders(status, rawHeaders, resume) {
@@ -32,10 +26,6 @@ function pass({ url: path, method, rawHeaders: headers }, body, response) {
       onError: (error) => response.destroy(error),
     },
   )
-}
-
-function readWhole(request, then) {
-  const chunks = []
-  request.on('data', (chunk) => chunks.push(chunk))
-  request.on('end', () => then(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
-}
+})
+server.keepAliveTimeout = 120_000
+server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))

@@ -1,33 +1,23 @@
-// The backend: answers every request with the same JSON-RPC result, and counts what it was told about the caller.
+// The backend: answers every request by its method and tool, and counts what it was told about the caller.
 import { createServer } from 'node:http'
+import { answerFor } from './answers.mjs'
 
-const answer = Buffer.from(
-  JSON.stringify({
-    jsonrpc: '2.0',
-    id: 1,
-    result: {
-      content: [
-        {
-          type: 'text',
-          text: 'Ten channels are active: search, social, display, video, audio, affiliate, mail, print, radio and television. Their spend this quarter is 1.84 million, 6 % under plan.',
-        },
-      ],
-      isError: false,
-      resultType: 'complete',
-    },
-  }),
-)
-let seen = { requests: 0, named: 0, bodyBytes: 0 }
+const answerAfterMs = Number(process.argv[2])
+const nobodySeen = { requests: 0, named: 0, bodyBytes: 0 }
+let seen = { ...nobodySeen }
 
 const server = createServer((request, response) => {
-  request.on('data', (chunk) => {
-    seen.bodyBytes += chunk.length
-  })
+  const chunks = []
+  request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {
+    const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+    const { headers } = request
     seen.requests++
-    if (request.headers['x-postern-service-user'] !== undefined) seen.named++
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
-    response.end(answer)
+    seen.bodyBytes += body.length
+    if (headers['x-postern-service-user'] ?? headers['x-service-user']) seen.named++
+    const answer = () => answerFor(body.latin1Slice())(response)
+    if (answerAfterMs === 0) answer()
+    else setTimeout(answer, answerAfterMs)
   })
 })
 server.keepAliveTimeout = 120_000
@@ -36,5 +26,5 @@ server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }
 process.on('message', (message) => {
   if (message !== 'seen') return
   process.send({ seen })
-  seen = { requests: 0, named: 0, bodyBytes: 0 }
+  seen = { ...nobodySeen }
 })

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchAnswers } from './answers.mjs'
 import { benchCatchUp } from './catch-up.mjs'
 import { benchConnect } from './connect.mjs'
 import { benchFilter } from './filter.mjs'
 import { benchGateway } from './gateway.mjs'
+import { benchLatency } from './latency.mjs'
 import { isOutOfTime, isReached, limitTime, machine, printFigures } from './measure.mjs'
 import { benchNext } from './next.mjs'
 import { runWithNode } from './node-version.mjs'
@@ -22,6 +24,8 @@ import { benchVerify } from './verify.mjs'
 const subjects = {
   verify: benchVerify,
   gateway: benchGateway,
+  answers: benchAnswers,
+  latency: benchLatency,
   filter: benchFilter,
   trail: benchTrail,
   'catch-up': benchCatchUp,
@@ -30,8 +34,8 @@ const subjects = {
   connect: benchConnect,
 }
 /**
- * Only where it is asked for by name: `profile` says where the time goes, `next` fetches Next by npm, and `page` and
- * `key-count` fill ten million rows first, gigabytes of disk for some ten minutes.
+ * Only where it is asked for by name: `profile` says where the time goes, `next` fetches Next by npm, and `page` fills
+ * ten million rows first, 8 GB of disk for some ten minutes.
  */
 const onRequest = {
   next: benchNext,
